@@ -1,0 +1,161 @@
+"""The options of a `Kiq`, checked before anything starts."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from kiq_trio.errors import ConfigError
+from kiq_trio.reporter import Reporter
+from kiq_trio.timing import Timing
+from kiq_trio.worker import QUEUE_NAME, AnyWorker, Worker
+
+SCHEDULERS = ("retry", "schedule")
+"""The sorted sets that hold jobs for later."""
+
+
+def _workers(given: Sequence[Any]) -> dict[str, AnyWorker]:
+    workers: dict[str, AnyWorker] = {}
+    for index, worker in enumerate(given):
+        if not isinstance(worker, Worker):
+            raise ConfigError(
+                f"workers[{index}] must be made by @worker, got {worker!r}"
+            )
+        if workers.setdefault(worker.name, worker) is not worker:
+            raise ConfigError(f"workers: two are called {worker.name!r}")
+    return workers
+
+
+def _queues(given: Any) -> dict[str, int]:
+    if not isinstance(given, Mapping):
+        raise ConfigError(
+            f"queues must map names to numbers of consumers, got {given!r}"
+        )
+    for name, size in given.items():
+        if not isinstance(name, str) or not QUEUE_NAME.fullmatch(name):
+            raise ConfigError(
+                f"queues: a name is 1 to 128 of A-Z a-z 0-9 _ . : -, got {name!r}"
+            )
+        if type(size) is not int or size < 1:
+            raise ConfigError(
+                f"queues[{name!r}] must be a whole number of 1 or more, got {size!r}"
+            )
+    return dict(given)
+
+
+def _seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _at_least(
+    low: float, *, whole: bool = False
+) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
+    kind = "a whole number" if whole else "a number"
+
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        fits = type(value) is int if whole else type(value) in (int, float)
+        if not fits or value < low:
+            raise ConfigError(
+                f"{attribute.name} must be {kind} of {low:g} or more, got {value!r}"
+            )
+
+    return check
+
+
+def _known_schedulers(_: Any, __: Any, value: Sequence[str]) -> None:
+    for name in value:
+        if name not in SCHEDULERS:
+            raise ConfigError(
+                f"schedulers may hold {' and '.join(map(repr, SCHEDULERS))}, "
+                f"got {name!r}"
+            )
+
+
+def _all_reporters(_: Any, __: Any, value: Sequence[Any]) -> None:
+    for index, reporter in enumerate(value):
+        if not isinstance(reporter, Reporter):
+            raise ConfigError(
+                f"extra_reporters[{index}] must be a Reporter, got {reporter!r}"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """What a `Kiq` was given; spans of time in seconds or as a `timedelta`.
+
+    Attributes:
+        workers: the workers this instance can run, by class name. A job of any
+            other class is retried, never imported.
+        queues: how many jobs of each queue run at once.
+        server: run jobs; with False, only enqueue them.
+        schedulers: the sets whose due jobs are moved to their queues.
+        shutdown_timeout: how long running jobs may take to finish on a stop.
+        fetch_interval: how often to look at an empty queue that cannot be waited
+            on.
+        flush_interval: how long `enqueue_nowait` gathers jobs for one flush.
+        buffer_limit: how many jobs may wait in memory for Redis.
+        pool_size: how many connections may wait for jobs, one per queue.
+        threads: how many plain functions may run at once.
+        dead_limit: how many jobs the dead set keeps.
+        dead_timeout: how long it keeps them.
+        extra_reporters: reporters beside the built-in ones.
+        timing: the periods of the machinery; by default those of production, or
+            for `memory://` those of a server that nobody else uses.
+        tag: a label for this process in Sidekiq's UI.
+    """
+
+    workers: dict[str, AnyWorker] = attrs.field(default=(), converter=_workers)
+    queues: dict[str, int] = attrs.field(
+        factory=lambda: {"default": 25}, converter=_queues
+    )
+    server: bool = attrs.field(
+        default=True, validator=attrs.validators.instance_of(bool)
+    )
+    schedulers: tuple[str, ...] = attrs.field(
+        default=SCHEDULERS, converter=tuple, validator=_known_schedulers
+    )
+    shutdown_timeout: float = attrs.field(
+        default=25.0, converter=_seconds, validator=_at_least(0)
+    )
+    fetch_interval: float = attrs.field(
+        default=0.5, converter=_seconds, validator=_at_least(0.001)
+    )
+    flush_interval: float = attrs.field(
+        default=0.01, converter=_seconds, validator=_at_least(0)
+    )
+    buffer_limit: int = attrs.field(default=10_000, validator=_at_least(1, whole=True))
+    pool_size: int = attrs.field(default=5, validator=_at_least(0, whole=True))
+    threads: int = attrs.field(default=25, validator=_at_least(1, whole=True))
+    dead_limit: int = attrs.field(default=10_000, validator=_at_least(0, whole=True))
+    dead_timeout: float = attrs.field(
+        default=15_552_000.0, converter=_seconds, validator=_at_least(0)
+    )
+    extra_reporters: tuple[Reporter, ...] = attrs.field(
+        default=(), converter=tuple, validator=_all_reporters
+    )
+    timing: Timing = attrs.field(
+        factory=Timing, validator=attrs.validators.instance_of(Timing)
+    )
+    tag: str = ""
+
+
+def make_config(options: Mapping[str, Any]) -> Config:
+    """Check *options* and return them as a `Config`.
+
+    Raises:
+        ConfigError: an option is unknown, or its value cannot work.
+    """
+    known = [field.name for field in attrs.fields(Config)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"unknown option {name!r}{hint} (known: {', '.join(known)})"
+            )
+    try:
+        return Config(**options)
+    except TypeError as error:
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,114 @@
+"""JSON as Ruby writes it: compact, raw UTF-8, nothing that JSON cannot say.
+
+`wire.md` §1.6 shows what other spellings do to Sidekiq: a space or an escape
+makes its `reschedule` run a job twice, NaN loses it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from kiq_trio.errors import DecodeError, EncodeError
+
+_fast: ModuleType | None
+try:
+    import orjson as _fast
+except ImportError:
+    # The extra "fast" is not installed.
+    _fast = None
+
+DEPTH_LIMIT = 100
+"""Ruby refuses to parse what is nested deeper (wire.md §1.6)."""
+
+_INT64 = range(-(2**63), 2**64)
+# orjson reads an integer of 2**64 or more as a float; only so long a run of
+# digits can be one, and the standard library keeps it exact.
+_LONG_DIGITS = re.compile(rb"\d{19}")
+
+
+def encode(value: Any) -> bytes:
+    """Return *value* as JSON.
+
+    Raises:
+        EncodeError: *value* holds what JSON cannot say: NaN, a key that is not
+            a string, bytes, a lone surrogate, an object of a class of yours.
+    """
+    is_plain = check(value)
+    try:
+        if _fast is not None and is_plain:
+            payload: bytes = _fast.dumps(value)
+            return payload
+        return _stdlib_encode(value)
+    except UnicodeEncodeError as error:
+        raise EncodeError("text", f"lone surrogate in {error.object!r}") from None
+    except TypeError as error:
+        # All that orjson still refuses here is text that is not Unicode.
+        raise EncodeError("text", str(error)) from None
+
+
+def decode(payload: bytes) -> Any:
+    """Return what the JSON in *payload* says.
+
+    Raises:
+        DecodeError: it is not JSON, or nested too deeply to be read.
+    """
+    try:
+        if _fast is not None and not _LONG_DIGITS.search(payload):
+            return _fast.loads(payload)
+        return json.loads(payload.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(str(error)) from error
+
+
+def check(value: Any, path: str = "", depth: int = 0) -> bool:
+    """Refuse what JSON cannot say; answer whether every number fits 64 bits.
+
+    Raises:
+        EncodeError: naming the path of the offending value.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return value in _INT64
+    if kind is float:
+        if math.isfinite(value):
+            return True
+        raise EncodeError(path or "value", f"{value!r} is not a number in JSON")
+    if depth >= DEPTH_LIMIT:
+        raise EncodeError(path, f"nested deeper than {DEPTH_LIMIT} levels")
+    return _check_container(value, path, depth)
+
+
+def _check_container(value: Any, path: str, depth: int) -> bool:
+    is_plain = True
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            is_plain &= check(item, f"{path}[{index}]", depth + 1)
+        return is_plain
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if type(key) is not str:
+                raise EncodeError(path or "value", f"key {key!r} is not a string")
+            is_plain &= check(item, f"{path}.{key}" if path else key, depth + 1)
+        # orjson knows no other mappings.
+        return is_plain and type(value) is dict
+    raise EncodeError(
+        path or "value",
+        f"{value!r} of type {type(value).__name__} is not JSON "
+        "(allowed: str, int, float, bool, None, list, tuple, dict)",
+    )
+
+
+def _stdlib_encode(value: Any) -> bytes:
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=dict
+    )
+    return text.encode()
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

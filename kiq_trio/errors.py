@@ -1,0 +1,136 @@
+"""What can go wrong, each with the data to tell it and a sentence that helps."""
+
+import attrs
+
+
+class KiqError(Exception):
+    """The base of every error that kiq_trio raises on purpose."""
+
+
+@attrs.frozen(slots=False)
+class ConfigError(KiqError, ValueError):
+    """An option has a value that cannot work; the caller's mistake.
+
+    Raised where the option is given, before anything is started.
+    """
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.frozen(slots=False)
+class EncodeError(KiqError, ValueError):
+    """A job holds something that JSON cannot say; the caller's mistake.
+
+    Raised by the call that was given the job: no other job is affected.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@attrs.frozen(slots=False)
+class DecodeError(KiqError, ValueError):
+    """A payload found in Redis is not a job; whoever wrote it made a mistake.
+
+    Such a payload is never dropped: it goes to the dead set as it is.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"not a job: {self.reason}"
+
+
+@attrs.frozen(slots=False)
+class UnknownWorkerError(KiqError):
+    """A job names a class that no worker of this `Kiq` is registered for.
+
+    The job is treated like any other failure: it is retried, since another
+    release of the program, or another process, may well know the class.
+    """
+
+    job_class: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        known = ", ".join(sorted(self.known)) or "none"
+        return f"no worker for {self.job_class!r} (registered: {known})"
+
+
+@attrs.frozen(slots=False)
+class JobTimeoutError(KiqError, TimeoutError):
+    """A job ran longer than its worker's `timeout`.
+
+    Recorded as a failure even if the job swallowed the cancellation.
+    """
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"still running after {self.seconds:g} s"
+
+
+@attrs.frozen(slots=False)
+class BufferFull(KiqError):  # noqa: N818 - named like queue.Full, which it resembles.
+    """`enqueue_nowait` found no room: Redis is away, or slower than you are.
+
+    Nothing was buffered. `await kiq.enqueue(...)` waits for room instead.
+    """
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the buffer already holds {self.limit} jobs"
+
+
+@attrs.frozen(slots=False)
+class NotRunningError(KiqError, RuntimeError):
+    """A `Kiq` was used outside of its `async with` block; the caller's mistake."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.frozen(slots=False)
+class ServerUnfitError(KiqError):
+    """The Redis we reached cannot be used: too old, evicting, or a cluster.
+
+    Final: it is raised once, at the start, instead of being retried for ever.
+    """
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.frozen(slots=False)
+class FencedError(KiqError):
+    """A process asked for jobs, but is not registered, or no longer.
+
+    Others have buried it while it was silent, and run its jobs: it must cancel
+    its own and register under a new identity.
+    """
+
+    identity: str
+
+    def __str__(self) -> str:
+        return f"{self.identity} is not registered, so it may not hold jobs"
+
+
+@attrs.frozen(slots=False)
+class QueuePausedError(KiqError):
+    """Somebody paused a queue, so nothing was taken from it."""
+
+    queue: str
+
+    def __str__(self) -> str:
+        return f"the queue {self.queue!r} is paused"

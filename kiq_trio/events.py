@@ -1,0 +1,83 @@
+"""What happens to a job, told to reporters in this order: started, then ended."""
+
+from typing import TypeAlias
+
+import attrs
+
+from kiq_trio.job import Job
+
+
+@attrs.define
+class Succeeded:
+    """The worker returned.
+
+    Attributes:
+        took: seconds the run lasted.
+    """
+
+    took: float
+
+
+@attrs.define
+class Failed:
+    """The worker raised, ran too long, is unknown, or the payload is no job.
+
+    Attributes:
+        error: what it raised.
+        took: seconds the run lasted.
+    """
+
+    error: BaseException
+    took: float
+
+
+@attrs.define
+class Aborted:
+    """The job was not run, on purpose, and is done with.
+
+    Attributes:
+        reason: why, in one word: `unreadable`.
+        took: seconds, always 0.
+    """
+
+    reason: str
+    took: float = 0.0
+
+
+@attrs.define
+class Interrupted:
+    """The run was cancelled by a shutdown, or because we lost the job.
+
+    It is no failure: the job goes back to the front of its queue and no retry is
+    counted.
+
+    Attributes:
+        took: seconds the run lasted.
+    """
+
+    took: float
+
+
+Outcome: TypeAlias = Succeeded | Failed | Aborted | Interrupted
+"""How a run went."""
+
+
+@attrs.define
+class Started:
+    """A consumer is about to run the job."""
+
+    job: Job
+
+
+@attrs.define
+class Ended:
+    """The job has left the consumer, and Redis knows where it is now."""
+
+    job: Job
+    outcome: Outcome
+
+
+Event: TypeAlias = Started | Ended
+
+KINDS: frozenset[type] = frozenset({Started, Succeeded, Failed, Aborted, Interrupted})
+"""What a reporter may be interested in."""

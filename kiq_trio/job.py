@@ -1,0 +1,168 @@
+"""One call of a worker, as data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import attrs
+
+from kiq_trio import encoder
+from kiq_trio.errors import DecodeError, EncodeError
+
+Retry = bool | int | None
+"""How often a job may be retried: True for the default, a number, False never.
+
+None, which only other writers of the queue leave behind, means: as the worker
+that runs the job says.
+"""
+
+_MILLISECONDS_FROM = 10**11
+"""Numbers this large are milliseconds; as seconds they would be the year 5138."""
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """One call of a worker, as data.
+
+    A job never changes. Whatever happens to it (it fails, it is scheduled) is
+    said by making another job from it, with `set` or `attrs.evolve`.
+
+    What every job has are attributes. Everything else that its payload says lies
+    in `rest`, as it was written and in its order, so that a job of somebody
+    else's survives the way through our hands (wire.md §0.1, rule 9).
+
+    Attributes:
+        job_class: the name of the worker to run.
+        args: its arguments, by position.
+        queue: the queue to wait in, without Sidekiq's prefix `queue:`.
+        jid: its name in the whole cluster; empty until it is enqueued.
+        retry: how often it may be retried.
+        at: when it may start, in epoch seconds; never stored in the payload,
+            since Sidekiq would move the job a second time (wire.md §2.4).
+        rest: all other fields of the payload, under their names on the wire.
+    """
+
+    job_class: str
+    args: Sequence[Any] = ()
+    queue: str = "default"
+    jid: str = ""
+    retry: Retry = True
+    at: float | None = None
+    rest: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @classmethod
+    def from_map(cls, fields: Mapping[str, Any]) -> Self:
+        """Make a job of a mapping such as `{"class": "Mailer", "args": [1]}`.
+
+        Raises:
+            DecodeError: a field that every job needs is missing or of the wrong
+                type.
+        """
+        rest = dict(fields)
+        job_class = rest.pop("class", None)
+        args = rest.pop("args", None)
+        queue = rest.pop("queue", None)
+        jid = rest.pop("jid", None)
+        at = rest.pop("at", None)
+        if type(job_class) is not str or not job_class:
+            raise DecodeError(f"class is {job_class!r}, not the name of a worker")
+        if args is None:
+            args = ()
+        elif not isinstance(args, list | tuple):
+            raise DecodeError(f"args is {args!r}, not an array")
+        return cls(
+            job_class=job_class,
+            args=args,
+            queue=queue if type(queue) is str and queue else "default",
+            jid=jid if type(jid) is str else "",
+            retry=_read_retry(rest.pop("retry", None)),
+            at=at if isinstance(at, int | float) else None,
+            rest=rest,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """Read a job from its payload in Redis.
+
+        Raises:
+            DecodeError: it is not JSON, not an object, or not a job.
+        """
+        fields = encoder.decode(payload)
+        if type(fields) is not dict:
+            raise DecodeError(f"a JSON {type(fields).__name__}, not an object")
+        return cls.from_map(fields)
+
+    def to_map(self) -> dict[str, Any]:
+        """Return the fields as they are stored; those that are None left out."""
+        fields: dict[str, Any] = {"class": self.job_class, "args": self.args}
+        fields["queue"] = self.queue
+        if self.jid:
+            fields["jid"] = self.jid
+        if self.retry is not None:
+            fields["retry"] = self.retry
+        fields.update(
+            (name, value) for name, value in self.rest.items() if value is not None
+        )
+        return fields
+
+    def encode(self) -> bytes:
+        """Return the payload to store.
+
+        Raises:
+            EncodeError: an argument is not JSON; it names which.
+        """
+        try:
+            return encoder.encode(self.to_map())
+        except EncodeError as error:
+            raise EncodeError(f"{self.job_class}: {error.path}", error.reason) from None
+
+    def set(self, **fields: Any) -> "Job":
+        """Return this job with *fields* of `rest` replaced; None removes one."""
+        return attrs.evolve(self, rest={**self.rest, **fields})
+
+    @property
+    def created_at(self) -> float | None:
+        """When it was first enqueued, in epoch seconds."""
+        return read_time(self.rest.get("created_at"))
+
+    @property
+    def enqueued_at(self) -> float | None:
+        """When it was last put into its queue, in epoch seconds."""
+        return read_time(self.rest.get("enqueued_at"))
+
+    @property
+    def failed_at(self) -> float | None:
+        """When it first failed, in epoch seconds."""
+        return read_time(self.rest.get("failed_at"))
+
+    @property
+    def retry_count(self) -> int | None:
+        """How often it was retried: 0 after its first failure, None before."""
+        count = self.rest.get("retry_count")
+        return count if type(count) is int else None
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Labels for people, shown by Sidekiq's UI."""
+        tags = self.rest.get("tags")
+        return tags if isinstance(tags, list | tuple) else ()
+
+
+def to_ms(seconds: float) -> int:
+    """Return epoch seconds as Sidekiq 8 writes times: whole milliseconds."""
+    return int(seconds * 1000)
+
+
+def read_time(value: Any) -> float | None:
+    """Return a time of any Sidekiq as epoch seconds (wire.md §1.3)."""
+    if type(value) is not int and type(value) is not float:
+        return None
+    return value / 1000 if value >= _MILLISECONDS_FROM else float(value)
+
+
+def _read_retry(value: Any) -> Retry:
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int:
+        return max(0, value)
+    # Sidekiq takes anything else that is true, such as "5", for its default.
+    return bool(value)

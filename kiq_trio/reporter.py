@@ -1,0 +1,70 @@
+"""Listening to what happens to jobs."""
+
+from collections.abc import Sequence
+
+from kiq_trio.events import (
+    KINDS,
+    Aborted,
+    Ended,
+    Event,
+    Failed,
+    Interrupted,
+    Started,
+    Succeeded,
+)
+from kiq_trio.job import Job
+
+
+class Reporter:
+    """Listens to what happens to jobs; subclass it and override what you need.
+
+    Every reporter has a task and a bounded channel of its own. One that raises is
+    logged and started again; one that lags loses events, which is counted and
+    logged. Neither can lose, repeat or delay a job: they are told after Redis
+    knows. State may be kept on the instance, which only its task touches.
+    """
+
+    def interests(self) -> frozenset[type]:
+        """Return the kinds of events to be told of; asked anew for each batch.
+
+        An event that interests nobody is never made.
+        """
+        return KINDS
+
+    async def handle_events(self, events: Sequence[Event]) -> None:
+        """Take a batch of events, oldest first; override this where speed counts."""
+        for event in events:
+            if type(event) is Started:
+                await self.handle_started(event.job)
+            elif type(event) is Ended:
+                await self._handle_ended(event)
+
+    async def handle_started(self, job: Job) -> None:
+        """A consumer is about to run *job*."""
+
+    async def handle_success(self, job: Job, outcome: Succeeded) -> None:
+        """The job's worker returned."""
+
+    async def handle_failure(self, job: Job, outcome: Failed) -> None:
+        """The job's run failed; it is in the retry set, the dead set, or gone."""
+
+    async def handle_aborted(self, job: Job, outcome: Aborted) -> None:
+        """The job was not run, on purpose."""
+
+    async def handle_interrupted(self, job: Job, outcome: Interrupted) -> None:
+        """The job was cancelled by a shutdown and is back in its queue."""
+
+    async def handle_stopped(self, job: Job) -> None:
+        """The job has left its consumer, however it went; told last."""
+
+    async def _handle_ended(self, event: Ended) -> None:
+        job, outcome = event.job, event.outcome
+        if type(outcome) is Succeeded:
+            await self.handle_success(job, outcome)
+        elif type(outcome) is Failed:
+            await self.handle_failure(job, outcome)
+        elif type(outcome) is Aborted:
+            await self.handle_aborted(job, outcome)
+        elif type(outcome) is Interrupted:
+            await self.handle_interrupted(job, outcome)
+        await self.handle_stopped(job)

@@ -1,0 +1,202 @@
+"""A function that performs a class of jobs."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+import attrs
+
+from kiq_trio.errors import ConfigError
+from kiq_trio.job import Job, Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+"""What Sidekiq's UI can show as a queue's name (wire.md §2.1)."""
+
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What a worker's jobs are given, and how they are run.
+
+    The first group travels in each job's payload, under Sidekiq's names; the
+    second concerns only the process that runs it.
+
+    Attributes:
+        queue: where its jobs wait.
+        retry: True for Sidekiq's 25 retries, a number, or False for none.
+        dead: whether a job whose retries are exhausted is kept in the dead set.
+        retry_queue: another queue for its retries.
+        backtrace: store the traceback of a failure: all of it, or so many lines.
+        tags: labels shown by Sidekiq's UI.
+        timeout: seconds a run may take; longer is a failure.
+        exclusive: cancel a run as soon as this process cannot be sure that it
+            still holds the job, so that two runs never overlap.
+    """
+
+    queue: str = "default"
+    retry: Retry = True
+    dead: bool = True
+    retry_queue: str | None = None
+    backtrace: bool | int = False
+    tags: tuple[str, ...] = ()
+    timeout: float | None = None
+    exclusive: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("queue", "retry_queue"):
+            value = getattr(self, name)
+            if value is not None and not QUEUE_NAME.fullmatch(value):
+                raise ConfigError(
+                    f"{name} must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {value!r}"
+                )
+        if type(self.retry) is not bool and (
+            type(self.retry) is not int or self.retry < 0
+        ):
+            raise ConfigError(
+                f"retry must be True, False or a whole number of 0 or more, "
+                f"got {self.retry!r}"
+            )
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(f"timeout must be more than 0 s, got {self.timeout!r}")
+
+
+class Worker(Generic[P, R]):
+    """A function that performs a class of jobs; made by the decorator `worker`.
+
+    Calling it runs the function here and now, as if it were not decorated.
+
+    Attributes:
+        name: the class name its jobs carry.
+        function: what performs them.
+        options: how.
+        is_async: whether it runs in Trio's loop; otherwise it gets a thread.
+    """
+
+    def __init__(
+        self, function: Callable[P, R], *, name: str, options: Options
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.options = options
+        self.is_async = inspect.iscoroutinefunction(function)
+        self._signature = _positional_signature(function, name)
+        self._fields = _payload_fields(options)
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function itself."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.name}>"
+
+    def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Make a job that calls this worker with these arguments.
+
+        Keyword arguments are bound to their positions, since the arguments of a
+        job are an array.
+
+        Raises:
+            TypeError: the worker does not take such arguments.
+        """
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}.new(): {error}") from None
+        if kwargs:
+            bound.apply_defaults()
+        return Job(
+            job_class=self.name,
+            args=list(bound.args),
+            queue=self.options.queue,
+            retry=self.options.retry,
+            rest=self._fields,
+        )
+
+    def set(self, **options: Any) -> Self:
+        """Return this worker with other options, for one job or several.
+
+        Raises:
+            ConfigError: an option is unknown or its value not allowed.
+        """
+        return type(self)(
+            self.function,
+            name=self.name,
+            options=_make_options({**attrs.asdict(self.options), **options}),
+        )
+
+
+def worker(
+    *, name: str | None = None, **options: Any
+) -> Callable[[Callable[P, R]], Worker[P, R]]:
+    """Make a worker of a function: `@worker(queue="events", retry=10)`.
+
+    An async function runs in Trio's loop, in a cancel scope of its own if it has
+    a timeout. A plain function runs in a thread; it cannot be cancelled, but may
+    look at `trio.from_thread.check_cancelled()`.
+
+    Args:
+        name: the class name of its jobs, the function's own by default. Give one
+            to be found by Ruby: `name="Billing::InvoiceJob"`.
+        **options: see `Options`; `timeout` may be a `timedelta`.
+
+    Raises:
+        ConfigError: an option is unknown or its value not allowed.
+    """
+    made = _make_options(options)
+
+    def decorate(function: Callable[P, R]) -> Worker[P, R]:
+        return Worker(function, name=name or function.__name__, options=made)
+
+    return decorate
+
+
+AnyWorker = Worker[..., Any] | Worker[..., Awaitable[Any]]
+
+
+def _make_options(options: Mapping[str, Any]) -> Options:
+    known = attrs.fields_dict(Options)
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"unknown option {name!r} of a worker (known: {', '.join(known)})"
+            )
+    timeout = options.get("timeout")
+    if isinstance(timeout, timedelta):
+        options = {**options, "timeout": timeout.total_seconds()}
+    return Options(**{**options, "tags": tuple(options.get("tags", ()))})
+
+
+def _payload_fields(options: Options) -> dict[str, Any]:
+    """Return the fields that differ from what a reader would assume."""
+    fields: dict[str, Any] = {}
+    if not options.dead:
+        fields["dead"] = False
+    if options.retry_queue:
+        fields["retry_queue"] = options.retry_queue
+    if options.backtrace:
+        fields["backtrace"] = options.backtrace
+    if options.tags:
+        fields["tags"] = list(options.tags)
+    return fields
+
+
+def _positional_signature(function: Callable[..., Any], name: str) -> inspect.Signature:
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if parameter.kind not in _POSITIONAL:
+            raise ConfigError(
+                f"worker {name}: {parameter} cannot be given by position, "
+                "and the arguments of a job are an array"
+            )
+    return signature

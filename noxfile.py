@@ -1,0 +1,50 @@
+"""The project's chores: `nox` runs tests, types and lint."""
+
+import nox
+
+nox.options.sessions = ["tests", "types", "lint"]
+nox.options.default_venv_backend = "uv|virtualenv"
+
+PYTHONS = nox.project.python_versions(
+    nox.project.load_toml("pyproject.toml"), max_version="3.13"
+)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests and report which branches they took."""
+    session.install("-e", ".[test]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types: all of it with mypy, the public face with pyright."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+    session.run("pyright", "kiq_trio")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of the code."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install("-e", ".[all,docs]")
+    session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure, against the bare loop of the same run."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "bench", *session.posargs)

@@ -1,0 +1,94 @@
+"""The house is built in floors: what is below knows nothing of what is above."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "kiq_trio"
+
+FLOORS: dict[str, int] = {
+    "_version": 0,
+    "_background": 0,
+    "errors": 0,
+    "config": 1,
+    "encoder": 1,
+    "events": 1,
+    "job": 1,
+    "reporter": 1,
+    "timing": 1,
+    "worker": 1,
+    "_wire": 2,
+    "_store": 3,
+    "_pipeline": 4,
+    "_reporters": 4,
+    "_services": 5,
+    "_house": 6,
+    "kiq": 6,
+    "__init__": 7,
+    "__main__": 8,
+    "cli": 8,
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(module: Path) -> str:
+    first = module.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            # `from kiq_trio import encoder` names a room, not the front door.
+            rooms = [alias.name for alias in node.names if alias.name in FLOORS]
+            yield f"{module}.{rooms[0]}" if module == "kiq_trio" and rooms else module
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_imports_only_from_its_own_floor_and_below(module: Path) -> None:
+    own = FLOORS[room_of(module)]
+
+    for name in imports(ast.parse(module.read_text())):
+        if name.split(".")[0] != "kiq_trio":
+            continue
+        room = [*name.split("."), "__init__"][1]
+        assert FLOORS[room] <= own, f"{module.name} looks up to {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_no_function_hides_an_import(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+
+    hidden = [
+        f"line {inner.lineno}"
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(function)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+
+    assert hidden == []
+
+
+def test_only_one_module_knows_the_private_names_of_redis() -> None:
+    private = [
+        (module.name, name)
+        for module in MODULES
+        for name in imports(ast.parse(module.read_text()))
+        if name.split(".")[0] == "redis" and "._" in name
+    ]
+
+    assert {name for name, _ in private} <= {"_redispy.py"}
+
+
+def test_no_room_is_left_off_the_plan() -> None:
+    rooms = {room_of(module) for module in MODULES}
+
+    assert rooms <= set(FLOORS)

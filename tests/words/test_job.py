@@ -1,0 +1,188 @@
+"""A job is data: what it says comes out of Redis as it went in."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiq_trio.errors import DecodeError, EncodeError
+from kiq_trio.job import Job, read_time, to_ms
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+OWN = {"class", "args", "queue", "jid", "retry", "at"}
+other_fields = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+        lambda name: name not in OWN
+    ),
+    json_values.filter(lambda value: value is not None),
+    max_size=5,
+)
+
+
+@given(args=st.lists(json_values, max_size=4), rest=other_fields)
+def test_every_field_survives_the_way_through_redis_by_value_and_in_order(
+    args: list[Any], rest: dict[str, Any]
+) -> None:
+    job = Job(job_class="A", args=args, jid="1", rest=rest)
+
+    again = Job.decode(job.encode())
+
+    assert again == job
+    assert list(again.rest) == list(rest)
+
+
+@given(st.integers(min_value=2**53, max_value=2**80))
+def test_integers_of_any_size_stay_exact(number: int) -> None:
+    job = Job(job_class="A", args=[number, -number])
+
+    assert Job.decode(job.encode()).args == [number, -number]
+
+
+@given(args=st.lists(json_values, max_size=4))
+def test_payloads_are_spelled_as_ruby_spells_them(args: list[Any]) -> None:
+    payload = Job(job_class="A", args=args).encode().decode()
+
+    assert json.loads(payload)["args"] == args
+    assert '": ' not in payload.replace(json.dumps(args), "") or '": ' in str(args)
+
+
+def test_text_is_written_raw_and_without_spaces() -> None:
+    payload = Job(job_class="A", args=["é", {"k": 1}], jid="1").encode()
+
+    assert (
+        payload
+        == (
+            '{"class":"A","args":["é",{"k":1}],"queue":"default","jid":"1","retry":true}'
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        ([float("nan")], "A: args[0]"),
+        ([1, {"k": float("inf")}], "A: args[1].k"),
+        ([{1: 2}], "A: args[0]"),
+        ([b"bytes"], "A: args[0]"),
+        ([[[{1, 2}]]], "A: args[0][0][0]"),
+        ([object()], "A: args[0]"),
+    ],
+)
+def test_what_json_cannot_say_is_refused_with_its_path(
+    args: list[Any], path: str
+) -> None:
+    with pytest.raises(EncodeError) as caught:
+        Job(job_class="A", args=args).encode()
+
+    assert caught.value.path == path
+
+
+def test_a_lone_surrogate_is_refused() -> None:
+    with pytest.raises(EncodeError):
+        Job(job_class="A", args=["\ud800"]).encode()
+
+
+def test_deep_nesting_is_refused_before_ruby_would() -> None:
+    deep: list[Any] = []
+    for _ in range(120):
+        deep = [deep]
+
+    with pytest.raises(EncodeError, match="nested deeper than 100"):
+        Job(job_class="A", args=deep).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"null",
+        b'"text"',
+        b'{"args":[]}',
+        b'{"class":""}',
+        b'{"class":7,"args":[]}',
+        b'{"class":"A","args":"text"}',
+        b'{"class":"A","args":[NaN]}',
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_job_is_told_from_a_job(payload: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Job.decode(payload)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_whatever_break_the_reader(payload: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        Job.decode(payload)
+
+
+def test_a_job_without_args_or_queue_takes_what_sidekiq_would_give_it() -> None:
+    job = Job.decode(b'{"class":"A","args":null}')
+
+    assert (job.args, job.queue, job.retry) == ((), "default", None)
+
+
+def test_the_time_to_run_is_never_stored() -> None:
+    job = Job(job_class="A", at=1_795_318_286.5)
+
+    assert "at" not in json.loads(job.encode())
+
+
+def test_nothing_is_written_for_what_is_none() -> None:
+    job = Job(job_class="A", jid="1").set(tags=None, error_message=None)
+
+    assert set(json.loads(job.encode())) == {"class", "args", "queue", "jid", "retry"}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (1_795_318_226_776, 1_795_318_226.776),
+        (1_795_318_838.27, 1_795_318_838.27),
+        (1_795_318_226, 1_795_318_226.0),
+        ("2026-11-22", None),
+        (None, None),
+        (True, None),
+    ],
+)
+def test_times_of_every_sidekiq_are_read(written: Any, seconds: float | None) -> None:
+    assert read_time(written) == seconds
+
+
+def test_times_are_written_in_milliseconds() -> None:
+    assert to_ms(1_795_318_226.7769) == 1_795_318_226_776
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(True, True), (False, False), (5, 5), (-1, 0), ("5", True), (None, None)],
+)
+def test_retry_is_read_as_sidekiq_reads_it(written: Any, read: Any) -> None:
+    assert Job.from_map({"class": "A", "retry": written}).retry == read
+
+
+def test_setting_a_field_leaves_the_job_as_it_was() -> None:
+    job = Job(job_class="A", rest={"bid": "b"})
+
+    other = job.set(retry_count=0)
+
+    assert (job.rest, other.rest) == ({"bid": "b"}, {"bid": "b", "retry_count": 0})

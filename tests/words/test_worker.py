@@ -1,0 +1,86 @@
+"""Workers make jobs of calls, and refuse what cannot be one."""
+
+from datetime import timedelta
+
+import pytest
+
+from kiq_trio.errors import ConfigError
+from kiq_trio.worker import worker
+
+
+@worker(queue="events", retry=3, dead=False, tags=["mail"], backtrace=5)
+async def welcome(user_id: int, locale: str = "en", *more: int) -> str:
+    """Greet a user."""
+    return f"{user_id} {locale} {more}"
+
+
+def test_a_new_job_carries_the_workers_options() -> None:
+    job = welcome.new(42)
+
+    assert job.to_map() == {
+        "class": "welcome",
+        "args": [42],
+        "queue": "events",
+        "retry": 3,
+        "dead": False,
+        "tags": ["mail"],
+        "backtrace": 5,
+    }
+
+
+def test_keyword_arguments_are_bound_to_their_positions() -> None:
+    assert welcome.new(42, locale="fr").args == [42, "fr"]
+    assert welcome.new(locale="fr", user_id=1).args == [1, "fr"]
+
+
+def test_arguments_the_worker_does_not_take_are_refused_at_once() -> None:
+    with pytest.raises(TypeError, match=r"welcome\.new\(\)"):
+        welcome.new()  # type: ignore[call-arg] - that is the point.
+
+
+def test_a_function_with_keyword_only_arguments_cannot_be_a_worker() -> None:
+    with pytest.raises(ConfigError, match="cannot be given by position"):
+
+        @worker()
+        def late(*, when: int) -> None: ...
+
+
+async def test_calling_a_worker_runs_its_function() -> None:
+    assert await welcome(1, "de", 3) == "1 de (3,)"
+
+
+def test_options_can_be_set_for_one_job() -> None:
+    job = welcome.set(queue="low", retry=False).new(1)
+
+    assert (job.queue, job.retry, welcome.options.queue) == ("low", False, "events")
+
+
+def test_a_worker_may_go_by_a_name_that_ruby_knows() -> None:
+    @worker(name="Billing::InvoiceJob")
+    def invoice() -> None: ...
+
+    assert invoice.new().job_class == "Billing::InvoiceJob"
+
+
+def test_a_timeout_may_be_a_timedelta() -> None:
+    @worker(timeout=timedelta(minutes=1))
+    async def slow() -> None: ...
+
+    assert slow.options.timeout == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"queue": "a b"}, r"queue must be .* got 'a b'"),
+        ({"retry": -1}, "retry must be True, False or a whole number"),
+        ({"retry": "5"}, "got '5'"),
+        ({"timeout": 0}, "timeout must be more than 0 s, got 0"),
+        ({"que": "a"}, r"unknown option 'que' of a worker \(known: queue"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        worker(**options)  # type: ignore[arg-type] - that is the point.
