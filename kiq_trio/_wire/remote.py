@@ -1,0 +1,134 @@
+"""A Redis that somebody else runs, reached by URL."""
+
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from typing import Any
+
+import redis
+import trio
+from redis.backoff import NoBackoff
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from kiq_trio._wire.address import Address, HostPort
+from kiq_trio._wire.handshake import greet
+from kiq_trio._wire.mux import SocketConnection
+from kiq_trio._wire.nursery import open_service_nursery
+from kiq_trio._wire.script import Script
+from kiq_trio._wire.sentinel import find_primary
+from kiq_trio._wire.transport import open_transport
+
+
+class RemoteServer:
+    """A `Server` at an address: TCP, TLS, a Unix socket, or through Sentinels."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._sentinels = list(address.sentinels)
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Nothing to keep alive: it is not ours."""
+        return nullcontext()
+
+    @asynccontextmanager
+    async def connect(
+        self, *, scripts: Sequence[Script], name: str, command_timeout: float
+    ) -> AsyncIterator[SocketConnection]:
+        """As `Server.connect`."""
+        deadline = trio.current_time() + command_timeout
+        with _limit(deadline, f"could not connect within {command_timeout:g} s"):
+            place = await self._find(command_timeout)
+            transport = await open_transport(self.address, place)
+        connection = SocketConnection(transport, command_timeout=command_timeout)
+        async with open_service_nursery() as nursery:
+            nursery.start_soon(connection.run)
+            with _limit(deadline, f"no greeting within {command_timeout:g} s"):
+                await greet(connection, self.address, scripts=scripts, name=name)
+            yield connection
+
+    def connect_sync(self, *, timeout: float) -> redis.Redis:
+        """As `Server.connect_sync`."""
+        address = self.address
+        options = _sync_options(address, timeout)
+        if not address.sentinels:
+            return redis.Redis(
+                host=address.host,
+                port=address.port,
+                unix_socket_path=address.path,
+                **options,
+            )
+        sentinel_options = {
+            **options,
+            "db": 0,
+            "username": address.sentinel_username,
+            "password": address.sentinel_password,
+        }
+        sentinel = Sentinel(
+            address.sentinels, sentinel_kwargs=sentinel_options, **options
+        )  # type: ignore[no-untyped-call]
+        primary: redis.Redis = sentinel.master_for(address.service)  # type: ignore[no-untyped-call]
+        return primary
+
+    @property
+    def is_in_process(self) -> bool:
+        """No: it goes on without us."""
+        return False
+
+    def watch(self, keys: Sequence[str]) -> trio.Event:  # noqa: ARG002 - the seam's.
+        """Return an event that is never set: we would have to ask Redis."""
+        return trio.Event()
+
+    def clock(self) -> float:
+        """As `Server.clock`."""
+        return time.time()
+
+    async def _find(self, command_timeout: float) -> HostPort:
+        if not self._sentinels:
+            return self.address.host, self.address.port
+        return await find_primary(
+            self.address, self._sentinels, command_timeout=command_timeout
+        )
+
+
+@contextmanager
+def _limit(deadline: float, message: str) -> Iterator[None]:
+    with trio.CancelScope(deadline=deadline) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise RedisTimeoutError(message)
+
+
+def _sync_options(address: Address, timeout: float) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "db": address.db,
+        "username": address.username,
+        "password": address.password,
+        "client_name": address.client_name,
+        "protocol": address.protocol,
+        "legacy_responses": False,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if address.tls is not None:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": address.tls.ca_certs,
+            "ssl_certfile": address.tls.certfile,
+            "ssl_keyfile": address.tls.keyfile,
+            "ssl_cert_reqs": address.tls.cert_reqs,
+            "ssl_check_hostname": address.tls.check_hostname,
+        }
+    return options

@@ -1,0 +1,69 @@
+"""Asks Sentinels where the primary is."""
+
+import trio
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from kiq_trio._wire.address import Address, HostPort
+from kiq_trio._wire.mux import SocketConnection
+from kiq_trio._wire.nursery import open_service_nursery
+from kiq_trio._wire.slot import Command
+from kiq_trio._wire.transport import open_transport
+
+
+async def find_primary(
+    address: Address, sentinels: list[HostPort], *, command_timeout: float
+) -> HostPort:
+    """Return where the primary of *address* is, as the first Sentinel says.
+
+    The one that answered moves to the front of *sentinels*: it is asked first
+    the next time.
+
+    Raises:
+        redis.exceptions.ConnectionError: none of them knows.
+    """
+    complaints = []
+    for place in tuple(sentinels):
+        try:
+            primary = await _ask(address, place, command_timeout / len(sentinels))
+        except (OSError, RedisError) as error:
+            complaints.append(f"{place[0]}:{place[1]}: {error}")
+        else:
+            sentinels.remove(place)
+            sentinels.insert(0, place)
+            return primary
+    raise RedisConnectionError(
+        f"no Sentinel knows the primary of {address.service!r}: "
+        + "; ".join(complaints)
+    )
+
+
+async def _ask(address: Address, place: HostPort, timeout: float) -> HostPort:
+    answer = None
+    with trio.move_on_after(timeout) as scope:
+        transport = await open_transport(address, place)
+        connection = SocketConnection(transport, command_timeout=timeout)
+        async with open_service_nursery() as nursery:
+            nursery.start_soon(connection.run)
+            replies = await connection.submit(_question(address), decode=True).wait()
+        answer = replies[-1]
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+    if scope.cancelled_caught:
+        raise RedisConnectionError(f"no answer within {timeout:g} s")
+    match answer:
+        case [str(host), str(port)] if port.isdecimal():
+            return host, int(port)
+        case None:
+            raise RedisConnectionError("does not know it")
+    raise RedisConnectionError(f"not an answer of a Sentinel: {answer!r}")
+
+
+def _question(address: Address) -> list[Command]:
+    service = address.service or ""
+    question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+    if address.sentinel_password is None:
+        return [question]
+    user = [address.sentinel_username] if address.sentinel_username else []
+    return [("AUTH", *user, address.sentinel_password), question]

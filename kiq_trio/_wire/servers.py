@@ -1,0 +1,45 @@
+"""Which server a URL means."""
+
+import os
+from collections.abc import Callable
+
+from kiq_trio._wire.address import SCHEMES, Address
+from kiq_trio._wire.embedded import EmbeddedServer
+from kiq_trio._wire.remote import RemoteServer
+from kiq_trio._wire.seam import Server
+from kiq_trio.errors import ConfigError
+
+try:
+    from kiq_trio._wire.memory import MemoryServer
+except ModuleNotFoundError as error:  # pragma: no cover - without the extra.
+    if error.name not in {"fakeredis", "lupa"}:
+        raise
+    MemoryServer = None  # type: ignore[assignment,misc]  # asked for below.
+
+DEFAULT_URL = "redis://localhost:6379/0"
+
+
+def server_from_url(
+    url: str | None = None, *, clock: Callable[[], float] | None = None
+) -> Server:
+    """Return the server that *url* means; nothing is connected or started yet.
+
+    Without a URL it is the environment's `REDIS_URL`, or else a Redis on this
+    machine. *clock* is what a `memory://` server tells the time by; any other
+    has a clock of its own.
+
+    Raises:
+        ConfigError: the URL cannot be read, or needs an extra that is missing.
+    """
+    url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
+    scheme = url.partition("://")[0]
+    if scheme == "memory":
+        if MemoryServer is None:  # pragma: no cover - without the extra.
+            raise ConfigError("memory:// needs fakeredis: install kiq-trio[memory]")
+        return MemoryServer(clock)
+    if scheme == "embedded":
+        return EmbeddedServer.from_url(url)
+    if scheme in SCHEMES:
+        return RemoteServer(Address.from_url(url))
+    allowed = ", ".join((*SCHEMES, "embedded", "memory"))
+    raise ConfigError(f"Redis URL: scheme must be one of {allowed}, got {scheme!r}")

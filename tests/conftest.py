@@ -1,0 +1,54 @@
+"""What every test may ask for: a server of either kind, and a clock."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from kiq_trio._wire.address import Address
+from kiq_trio._wire.clock import TrioClock
+from kiq_trio._wire.memory import MemoryServer
+from kiq_trio._wire.remote import RemoteServer
+from kiq_trio._wire.seam import Server
+from tests.servers import RealServer
+
+EPOCH = 1_800_000_000.0
+"""When it is, for a test that looks at its clock first thing."""
+
+settings.register_profile("default", max_examples=30, deadline=None)
+settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
+settings.load_profile("ci" if "CI" in os.environ else "default")
+
+
+@pytest.fixture
+def clock() -> TrioClock:
+    """Epoch seconds from `EPOCH` on, moved by Trio's clock, mock or not."""
+    return TrioClock(EPOCH)
+
+
+@pytest.fixture(scope="session")
+def real_server() -> Iterator[RealServer]:
+    """The suite's own Redis, one for all tests; `server` empties it for each."""
+    names = ("valkey-server", "redis-server")
+    binary = next((name for name in names if shutil.which(name)), None)
+    if binary is None and "CI" not in os.environ:
+        pytest.skip(f"neither {names[0]} nor {names[1]} is on the PATH")
+    with RealServer(binary=binary or names[0]) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.server)])
+def server(request: pytest.FixtureRequest, clock: TrioClock) -> Server:
+    """An empty Redis, in this process and then a real one.
+
+    The one in process tells the time of `clock`, the real one the time of day.
+    """
+    if request.param == "memory":
+        return MemoryServer(clock)
+    real: RealServer = request.getfixturevalue("real_server")
+    with real.client() as client:
+        client.flushall()
+        client.script_flush()
+    return RemoteServer(Address.from_url(real.unix_url))
