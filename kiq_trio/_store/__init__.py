@@ -1,0 +1,1 @@
+"""What we ask of Redis: one function, one deed."""

@@ -1,0 +1,146 @@
+"""Declaring the silent dead, and giving back the jobs they held."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.keys import (
+    BACKUPS,
+    DEAD,
+    GRAVES,
+    PROCESSES,
+    QUEUES,
+    backup_key,
+    calls_key,
+)
+from kiq_trio._store.paging import Keys, pages
+from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.scripts import BURY, BURY_ORPHAN, DRAIN
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Argument, Command
+
+_PLACE_OF_DEAD = 7
+_CLOSED = 1
+
+
+@attrs.frozen
+class Held:
+    """A job found in a grave."""
+
+    delivery_id: str
+    queue: str
+    """Empty if a hand in Redis left something that names no queue."""
+    payload: bytes
+    raw: bytes
+    """What the backup holds, to be compared when the job is moved."""
+
+
+@attrs.frozen
+class Rescued:
+    """A job found in a grave, and what becomes of it."""
+
+    held: Held
+    payload: bytes
+    """What to write: the job as it was, with the stamp of this rescue."""
+    to_dead: bool = False
+
+
+async def bury(redis: Redis, identity: str, counter: int) -> bool:
+    """Bury a process whose counter still is *counter*; False if it has moved.
+
+    False, too, if it is gone already: after a lost reply, by this very call.
+    """
+    command = BURY((PROCESSES, GRAVES), (identity, counter))
+    return bool(await persist_one(redis, command))
+
+
+async def bury_orphan(redis: Redis, identity: str) -> bool:
+    """Give a grave to a backup that nobody owns; False if it needs none."""
+    keys = (PROCESSES, BACKUPS, GRAVES)
+    return bool(await persist_one(redis, BURY_ORPHAN(keys, (identity,))))
+
+
+async def read_graves(redis: Redis) -> list[str]:
+    """Return the ids that wait to be drained."""
+    reply = await persist_one(redis, ("SMEMBERS", GRAVES))
+    return sorted(identity.decode() for identity in reply)
+
+
+async def read_orphans(redis: Redis) -> set[str]:
+    """Return ids that have a backup, but are neither registered nor in a grave.
+
+    The three are read one after the other, so an id may appear that was just
+    moving: see it twice, some time apart, before `bury_orphan`.
+    """
+    backups = await persist_one(redis, ("SMEMBERS", BACKUPS))
+    graves = await persist_one(redis, ("SMEMBERS", GRAVES))
+    registered = await persist_one(redis, ("HKEYS", PROCESSES))
+    return {identity.decode() for identity in {*backups} - {*graves} - {*registered}}
+
+
+async def read_grave(redis: Redis, identity: str) -> list[Held]:
+    """Return the jobs that *identity* held, oldest first for each queue."""
+    reply = await persist_one(redis, ("HGETALL", backup_key(identity)))
+    held = [_held(field.decode(), raw) for field, raw in read_pairs(reply)]
+    return sorted(held, key=_age)
+
+
+async def drain(
+    redis: Redis,
+    identity: str,
+    moves: Sequence[Rescued],
+    *,
+    now: float,
+    dead_limit: int,
+    dead_timeout: float,
+) -> bool:
+    """Give back what `read_grave` found, oldest first; True once the grave is closed.
+
+    For each queue, the oldest comes to the very front. May be repeated and may
+    race with other rescuers: each job moves once. Without moves it just closes an
+    empty grave. What a registered process holds is its own: then nothing is moved,
+    and the answer is False.
+    """
+    limits = (repr(now), dead_limit, dead_timeout)
+    answer = 0
+    # The newest page first, so that each older one comes in front of it.
+    for page in reversed(pages(moves) or [()]):
+        answer = await persist_one(redis, _command(identity, limits, page))
+    return answer == _CLOSED
+
+
+def _command(
+    identity: str, limits: tuple[Argument, ...], moves: Sequence[Rescued]
+) -> Command:
+    keys = Keys(
+        PROCESSES,
+        GRAVES,
+        BACKUPS,
+        backup_key(identity),
+        calls_key(identity),
+        QUEUES,
+        DEAD,
+    )
+    args: list[Argument] = [identity, *limits]
+    for move in moves:
+        held = move.held
+        if move.to_dead:
+            args += (held.delivery_id, held.raw, "", _PLACE_OF_DEAD, move.payload)
+        else:
+            place = keys.place_of(held.queue)
+            args += (held.delivery_id, held.raw, held.queue, place, move.payload)
+    return DRAIN(keys.names, args)
+
+
+def _held(delivery_id: str, raw: bytes) -> Held:
+    queue, newline, payload = raw.partition(b"\n")
+    if not newline:
+        return Held(delivery_id, "", raw, raw)
+    return Held(delivery_id, queue.decode(errors="replace"), payload, raw)
+
+
+def _age(held: Held) -> tuple[tuple[int, str], ...]:
+    # Numbers in their order; what is not a number, a hand's work, after them.
+    parts = held.delivery_id.split(".")
+    return tuple((int(p), "") if p.isdecimal() else (-1, p) for p in parts)

@@ -1,0 +1,41 @@
+"""Emptying everything, and seeing whether it is empty."""
+
+from collections.abc import Sequence
+
+from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.keys import (
+    BACKUPS,
+    DEAD,
+    QUEUES,
+    RETRY,
+    SCHEDULE,
+    backup_key,
+    queue_key,
+)
+from kiq_trio._wire.client import Redis
+
+
+async def clear(redis: Redis) -> None:
+    """Throw away every job that waits, is scheduled, failed, died or is held.
+
+    For tests and for starting over: there is no way back, and a late copy of this
+    call clears what came since. Processes stay registered; what they are running
+    runs on, and finds its delivery gone when it is settled. The memory of past
+    batches and calls stays too, so that no late copy brings a job back.
+    """
+    names = await persist_one(redis, ("SMEMBERS", QUEUES))
+    identities = await persist_one(redis, ("SMEMBERS", BACKUPS))
+    doomed = [
+        *(queue_key(name.decode()) for name in names),
+        *(backup_key(identity.decode()) for identity in identities),
+    ]
+    command = ("UNLINK", *doomed, QUEUES, SCHEDULE, RETRY, DEAD)
+    await persist_one(redis, command)
+
+
+async def count_waiting(redis: Redis, queues: Sequence[str]) -> int:
+    """Return how many jobs wait in *queues*, in one round trip."""
+    if not queues:
+        return 0
+    commands = [("LLEN", queue_key(name)) for name in queues]
+    return sum(raise_first(await persist(redis, commands)))

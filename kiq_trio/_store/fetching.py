@@ -1,0 +1,67 @@
+"""Taking jobs from a queue into a process's backup."""
+
+import attrs
+
+from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.keys import (
+    PAUSED,
+    PROCESSES,
+    backup_key,
+    calls_key,
+    queue_key,
+)
+from kiq_trio._store.scripts import FETCH
+from kiq_trio._wire.client import Redis
+from kiq_trio.errors import FencedError, QueuePausedError
+
+_FENCED = -1
+
+MOST_JOBS = 1_000
+"""How many jobs one call may take: Lua unpacks no more than a few thousand."""
+
+
+@attrs.define
+class Delivery:
+    """A job that we hold, as it came out of the queue.
+
+    Its id is ours, `<producer>.<call>.<n>`, and is never given twice: two entries
+    with one jid, or with none, are still two deliveries.
+    """
+
+    id: str
+    queue: str
+    payload: bytes
+
+
+async def fetch(
+    redis: Redis, *, identity: str, producer: str, call: int, queue: str, limit: int
+) -> list[Delivery]:
+    """Take up to *limit* jobs, the oldest first, and hold them in our backup.
+
+    The same call, repeated with the same arguments, gives the same jobs again; a
+    call older than the last gives none. So whoever was cancelled in here must make
+    the same call again before the next, or strand what it took. A producer serves
+    one queue and has one call in flight.
+
+    Raises:
+        FencedError: *identity* is not registered, or no longer.
+        QueuePausedError: somebody paused the queue; nothing was taken.
+    """
+    if not 1 <= limit <= MOST_JOBS:
+        raise ValueError(f"limit must be 1 to {MOST_JOBS:,}, got {limit:,}")
+    keys = (
+        PROCESSES,
+        calls_key(identity),
+        backup_key(identity),
+        queue_key(queue),
+        PAUSED,
+    )
+    command = FETCH(keys, (identity, producer, call, limit, queue))
+    reply = await persist_one(redis, command)
+    if isinstance(reply, int):
+        raise FencedError(identity) if reply == _FENCED else QueuePausedError(queue)
+    return [
+        Delivery(f"{producer}.{call}.{n}", queue, payload)
+        for n, payload in enumerate(reply)
+        if payload is not None
+    ]

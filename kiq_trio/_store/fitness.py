@@ -1,0 +1,41 @@
+"""Whether a server can be trusted with jobs."""
+
+import logging
+
+from kiq_trio._store.doubt import persist_one
+from kiq_trio._wire.client import Redis
+from kiq_trio.errors import ServerUnfitError
+
+logger = logging.getLogger("kiq_trio.redis")
+
+
+async def check_fitness(redis: Redis) -> None:
+    """Refuse a server that throws jobs away; warn of one that forgets them.
+
+    Everything is read from `INFO`: its own settings nobody may need to ask for.
+
+    Raises:
+        ServerUnfitError: it evicts keys when its memory is full.
+    """
+    info = _parse(await persist_one(redis, ("INFO",)))
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise ServerUnfitError(
+            f"maxmemory-policy is {policy!r}: when its memory is full, this Redis "
+            "deletes queues. Set it to 'noeviction'"
+        )
+    if info.get("cluster_enabled") == "1":
+        raise ServerUnfitError(
+            "this is a Redis Cluster, which cannot hold Sidekiq's keys: they belong "
+            "together, and it spreads them"
+        )
+    if info.get("aof_enabled") == "0":
+        logger.info(
+            "appendonly is off: jobs enqueued since its last snapshot are lost if "
+            "Redis is killed"
+        )
+
+
+def _parse(reply: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in reply.decode().splitlines())
+    return {name: value.strip() for name, colon, value in lines if colon}

@@ -1,0 +1,40 @@
+"""The Lua scripts, as the connection loads them."""
+
+from importlib.resources import files
+
+from kiq_trio._wire.script import Script
+
+_FOLDER = files("kiq_trio._store") / "scripts"
+
+
+def _load(name: str) -> Script:
+    text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    return Script(name, text)
+
+
+BEAT = _load("beat")
+BURY = _load("bury")
+BURY_ORPHAN = _load("bury_orphan")
+DRAIN = _load("drain")
+ENQUEUE = _load("enqueue")
+FETCH = _load("fetch")
+LEAVE = _load("leave")
+REGISTER = _load("register")
+SCHEDULE = _load("schedule")
+SETTLE = _load("settle")
+STAGE = _load("stage")
+
+SCRIPTS = (
+    BEAT,
+    BURY,
+    BURY_ORPHAN,
+    DRAIN,
+    ENQUEUE,
+    FETCH,
+    LEAVE,
+    REGISTER,
+    SCHEDULE,
+    SETTLE,
+    STAGE,
+)
+"""All of them, for `open_redis(scripts=...)`."""

@@ -1,0 +1,129 @@
+"""Moving the jobs we hold to their next place."""
+
+import enum
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
+
+from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.fetching import Delivery
+from kiq_trio._store.keys import DEAD, QUEUES, RETRY, backup_key
+from kiq_trio._store.paging import Keys, pages
+from kiq_trio._store.scripts import SETTLE
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Argument, Command
+
+
+@attrs.define
+class Ack:
+    """The job is done with: it is held no longer, and goes nowhere."""
+
+
+@attrs.define
+class Retry:
+    """The job failed: it goes to the retry set, as *payload*."""
+
+    at: float
+    payload: bytes
+
+
+@attrs.define
+class Kill:
+    """The job is given up: it goes to the dead set, as *payload*."""
+
+    at: float
+    payload: bytes
+
+
+@attrs.define
+class Requeue:
+    """The job was interrupted: it goes back to the front of its queue, unchanged."""
+
+
+Settlement: TypeAlias = Ack | Retry | Kill | Requeue
+
+
+class Settled(enum.Enum):
+    """What became of a settlement."""
+
+    MOVED = 1
+    GONE = 0
+    """No longer ours: others run it, or an earlier copy of this call moved it."""
+    CLASH = -1
+    """Still ours: the set holds the very same payload. Make it differ, and settle
+    again."""
+
+
+_Item: TypeAlias = tuple[int, Delivery, Retry | Kill | Requeue]
+
+
+async def settle(
+    redis: Redis,
+    identity: str,
+    settlements: Sequence[tuple[Delivery, Settlement]],
+    *,
+    dead_limit: int,
+    dead_timeout: float,
+) -> list[Settled]:
+    """Move all deliveries in one round trip; the batch is given oldest first.
+
+    May be repeated: what is not in our backup is left alone. The dead set keeps
+    its newest *dead_limit* jobs, and none older than *dead_timeout* seconds.
+
+    Plain successes are one `HDEL`, which tells only how many were ours. If none
+    was, they are GONE; if some were, all are told MOVED.
+
+    Raises:
+        redis.exceptions.ResponseError: Redis refuses; what was refused is still
+            in our backup.
+    """
+    backup = backup_key(identity)
+    acked, moving = _sort(settlements)
+    commands: list[Command] = []
+    if acked:
+        commands.append(("HDEL", backup, *(settlements[n][0].id for n in acked)))
+    # The newest page first, so that the oldest of what is requeued ends in front.
+    batches = pages(moving)[::-1]
+    limits = (dead_limit, dead_timeout)
+    commands += [_settle_command(backup, limits, batch) for batch in batches]
+    replies = raise_first(await persist(redis, commands))
+
+    settled = [Settled.MOVED] * len(settlements)
+    if acked and replies.pop(0) == 0:
+        for n in acked:
+            settled[n] = Settled.GONE
+    for batch, answers in zip(batches, replies, strict=True):
+        for (n, _, _), answer in zip(batch, answers, strict=True):
+            settled[n] = Settled(answer)
+    return settled
+
+
+def _sort(
+    settlements: Sequence[tuple[Delivery, Settlement]],
+) -> tuple[list[int], list[_Item]]:
+    acked: list[int] = []
+    moving: list[_Item] = []
+    for n, (delivery, settlement) in enumerate(settlements):
+        if isinstance(settlement, Ack):
+            acked.append(n)
+        else:
+            moving.append((n, delivery, settlement))
+    return acked, moving
+
+
+def _settle_command(
+    backup: str, limits: tuple[int, float], batch: Sequence[_Item]
+) -> Command:
+    keys = Keys(backup, RETRY, DEAD, QUEUES)
+    args: list[Argument] = [*limits]
+    for _, delivery, settlement in batch:
+        match settlement:
+            case Retry(at, payload):
+                args += (delivery.id, "retry", repr(at), payload)
+            case Kill(at, payload):
+                args += (delivery.id, "kill", repr(at), payload)
+            case Requeue():
+                place = keys.place_of(delivery.queue)
+                args += (delivery.id, "requeue", delivery.queue, place)
+    return SETTLE(keys.names, args)

@@ -1,0 +1,118 @@
+"""Showing ourselves to Sidekiq's Web UI, and hearing what it asks of us."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.keys import SHOWN, signals_key, stat_key, work_key
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Argument, Command
+
+_SHOWN_FOR = 60
+_STATS_FOR = 5 * 365 * 86_400
+
+
+@attrs.frozen(kw_only=True)
+class Heartbeat:
+    """What a process shows of itself, in Sidekiq's words and units."""
+
+    identity: str
+    info: bytes
+    """JSON, prepared by the caller: host, pid, queues and so on."""
+    concurrency: int
+    busy: int
+    beat: float
+    """Now, in epoch seconds."""
+    rtt_us: int
+    rss: int
+    """Memory in KiB."""
+    quiet: bool
+    work: Mapping[str, bytes]
+    """Running jobs: any unique text to JSON, prepared by the caller."""
+    day: str
+    """The day of UTC to count jobs for: `2026-11-22`."""
+    processed: int = 0
+    """How many jobs ran since the last heartbeat, failed ones included."""
+    failed: int = 0
+
+
+async def show(redis: Redis, heartbeat: Heartbeat) -> list[str]:
+    """Show *heartbeat* for a minute; return the signals found, one at most.
+
+    Not to be repeated after a lost reply: the counts would be added twice. It is
+    only display, nothing depends on it.
+
+    Raises:
+        redis.exceptions.RedisError: it is not shown, or not known to be. A signal
+            that was found is returned instead, as it has left Redis.
+    """
+    commands = [*_stats(heartbeat), *_work(heartbeat), *_process(heartbeat)]
+    *replies, signal = await redis.send(
+        [*commands, ("RPOP", signals_key(heartbeat.identity))]
+    )
+    if isinstance(signal, bytes):
+        return [signal.decode(errors="replace")]
+    in_transactions = [part for reply in replies for part in _parts(reply)]
+    raise_first([*replies, *in_transactions, signal])
+    return []
+
+
+def _parts(reply: Any) -> list[Any]:
+    # What EXEC answers is a list, in which an error is one answer among others.
+    return reply if isinstance(reply, list) else []
+
+
+async def hide(redis: Redis, identity: str) -> None:
+    """Vanish from the Web UI at once, instead of within a minute."""
+    commands: list[Command] = [
+        ("SREM", SHOWN, identity),
+        ("UNLINK", work_key(identity), identity),
+    ]
+    raise_first(await persist(redis, commands))
+
+
+def _stats(heartbeat: Heartbeat) -> list[Command]:
+    counts = {"processed": heartbeat.processed, "failed": heartbeat.failed}
+    commands: list[Command] = []
+    for name, count in counts.items():
+        if count:
+            of_day = stat_key(name, heartbeat.day)
+            commands += (
+                ("INCRBY", stat_key(name), count),
+                ("INCRBY", of_day, count),
+                ("EXPIRE", of_day, _STATS_FOR),
+            )
+    return commands
+
+
+def _work(heartbeat: Heartbeat) -> list[Command]:
+    key = work_key(heartbeat.identity)
+    fields: list[Argument] = []
+    for thread, payload in heartbeat.work.items():
+        fields += (thread, payload)
+    shown: list[Command] = []
+    if fields:
+        shown = [("HSET", key, *fields), ("EXPIRE", key, _SHOWN_FOR)]
+    return [("MULTI",), ("UNLINK", key), *shown, ("EXEC",)]
+
+
+def _process(heartbeat: Heartbeat) -> list[Command]:
+    fields: dict[str, Argument] = {
+        "info": heartbeat.info,
+        "concurrency": heartbeat.concurrency,
+        "busy": heartbeat.busy,
+        "beat": repr(heartbeat.beat),
+        "rtt_us": heartbeat.rtt_us,
+        "rss": heartbeat.rss,
+        "quiet": "true" if heartbeat.quiet else "false",
+    }
+    flat = [part for pair in fields.items() for part in pair]
+    return [
+        ("MULTI",),
+        ("SADD", SHOWN, heartbeat.identity),
+        ("HSET", heartbeat.identity, *flat),
+        ("EXPIRE", heartbeat.identity, _SHOWN_FOR),
+        ("EXEC",),
+    ]
