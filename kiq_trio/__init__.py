@@ -1,0 +1,55 @@
+"""Background jobs for Trio, in Sidekiq's format.
+
+Where a job is, from `enqueue` to done: it waits in `_pipeline/buffer.py` until
+Redis has it, is fetched by `_pipeline/producer.py`, runs in `_pipeline/runner.py`
+and is settled by `_pipeline/settlement.py` and `_pipeline/settler.py`. `kiq.py` is
+the door, `_house.py` says who is inside whom.
+"""
+
+from kiq_trio._version import __version__
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.servers import server_from_url
+from kiq_trio.config import Config
+from kiq_trio.errors import (
+    BufferFull,
+    ConfigError,
+    DecodeError,
+    EncodeError,
+    JobTimeoutError,
+    KiqError,
+    NotRunningError,
+    ServerUnfitError,
+    UnknownWorkerError,
+)
+from kiq_trio.events import Aborted, Failed, Interrupted, Succeeded
+from kiq_trio.job import Job
+from kiq_trio.kiq import Kiq
+from kiq_trio.reporter import Reporter
+from kiq_trio.timing import Timing
+from kiq_trio.worker import Worker, worker
+
+__all__ = [
+    "Aborted",
+    "BufferFull",
+    "Config",
+    "ConfigError",
+    "DecodeError",
+    "EncodeError",
+    "Failed",
+    "Interrupted",
+    "Job",
+    "JobTimeoutError",
+    "Kiq",
+    "KiqError",
+    "NotRunningError",
+    "Redis",
+    "Reporter",
+    "ServerUnfitError",
+    "Succeeded",
+    "Timing",
+    "UnknownWorkerError",
+    "Worker",
+    "__version__",
+    "server_from_url",
+    "worker",
+]

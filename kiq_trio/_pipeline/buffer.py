@@ -1,0 +1,198 @@
+"""Jobs on their way to Redis, kept in order through any outage.
+
+One task flushes. Whatever arrives while a flush is under way goes with the next
+one, so a lone job costs one round trip and a thousand share it.
+
+Every destination is a *lane* of its own. A lane has one batch in flight; once
+sent, the batch is frozen and keeps its number until Redis has answered, so that
+sending it again after a lost reply stores nothing twice. A queue that cannot be
+written to (somebody made its key a string) delays nobody but its own lane.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import attrs
+import trio
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from kiq_trio._pipeline.lane import Entry, Lane, Ticket
+from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
+from kiq_trio._store.enqueueing import MOST_PAYLOADS, enqueue
+from kiq_trio._wire.client import Redis
+from kiq_trio.errors import BufferFull
+
+logger = logging.getLogger("kiq_trio.buffer")
+
+_SLOWEST_RETRY = 5.0
+_BACK_OFF = 1.5
+
+
+@attrs.define(eq=False)
+class Buffer:
+    """Holds jobs until Redis has them.
+
+    Attributes:
+        redis: where they go.
+        client: a name for us that no other client has; it marks our lanes.
+        limit: how many jobs may wait here.
+        flush_interval: seconds for which jobs that nobody waits for gather.
+        random: returns chance, from 0 up to 1.
+    """
+
+    redis: Redis
+    client: str
+    limit: int
+    flush_interval: float
+    random: Callable[[], float]
+    size: int = attrs.field(default=0, init=False)
+    _lanes: dict[str | None, Lane] = attrs.field(factory=dict, init=False)
+    _urgent: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _arrival: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _room: trio.lowlevel.ParkingLot = attrs.field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
+    _empty: trio.lowlevel.ParkingLot = attrs.field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Store *entries*: wait for room, then until Redis has them all.
+
+        Cancelled, it withdraws those that were not sent yet; the others may be
+        stored all the same.
+
+        Raises:
+            redis.exceptions.ResponseError: Redis refuses the destination.
+        """
+        for start in range(0, len(entries), MOST_PAYLOADS):
+            chunk = entries[start : start + MOST_PAYLOADS]
+            while self.size and self.size + len(chunk) > self.limit:
+                await self._room.park()
+            ticket = Ticket(len(chunk))
+            self._add(chunk, ticket)
+            self._urgent.set()
+            try:
+                await ticket.wait()
+            except trio.Cancelled:
+                self._withdraw(chunk)
+                raise
+
+    def put_nowait(self, entries: Sequence[Entry]) -> None:
+        """Keep *entries* for the next flush, which is soon.
+
+        Raises:
+            BufferFull: there is no room for all of them; none was taken.
+        """
+        if self.size + len(entries) > self.limit:
+            raise BufferFull(self.limit)
+        self._add(entries, None)
+
+    async def flush(self) -> None:
+        """Wait until nothing is left here."""
+        await trio.lowlevel.checkpoint()
+        self._urgent.set()
+        while self.size:
+            await self._empty.park()
+
+    def unsent(self) -> list[Entry]:
+        """Return what Redis has not confirmed, oldest first in each lane."""
+        return [entry for lane in self._lanes.values() for entry in lane.entries()]
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Flush whenever there is something to flush, for ever."""
+        task_status.started()
+        while True:
+            await self._linger()
+            lanes = [lane for lane in self._lanes.values() if lane.is_ready()]
+            if lanes:
+                await self._flush(lanes)
+
+    def _add(self, entries: Iterable[Entry], ticket: Ticket | None) -> None:
+        for entry in entries:
+            entry.ticket = ticket
+            lane = self._lanes.get(entry.queue)
+            if lane is None:
+                name = "schedule" if entry.queue is None else f"queue:{entry.queue}"
+                lane = Lane(name=f"{self.client}:{name}", queue=entry.queue)
+                self._lanes[entry.queue] = lane
+            lane.waiting.append(entry)
+            self.size += 1
+        self._arrival.set()
+
+    async def _linger(self) -> None:
+        """Wait for work, and a little longer if nobody waits for us.
+
+        Jobs of `enqueue_nowait` gather for `flush_interval`, unless a caller who
+        awaits his own job comes along.
+        """
+        pause = min(
+            (lane.pause() for lane in self._lanes.values() if lane), default=None
+        )
+        if pause is None:
+            await self._arrival.wait()
+            pause = self.flush_interval
+        with trio.move_on_after(max(pause, 0)):
+            await self._urgent.wait()
+        self._arrival = trio.Event()
+        self._urgent = trio.Event()
+
+    async def _flush(self, lanes: Sequence[Lane]) -> None:
+        batches = [lane.freeze() for lane in lanes]
+        verdicts: list[Exception | None]
+        try:
+            verdicts = await enqueue(self.redis, batches)
+        except (RedisConnectionError, RedisTimeoutError) as loss:
+            # Redis may or may not have acted; the same numbers make it harmless
+            # to ask again.
+            verdicts = [loss] * len(lanes)
+        for lane, error in zip(lanes, verdicts, strict=True):
+            if error is None:
+                self._stored(lane)
+            elif is_worth_retrying(error) or is_back_pressure(error):
+                self._retry_later(lane, error)
+            else:
+                self._refused(lane, error)
+        if not self.size:
+            self._empty.unpark_all()
+
+    def _stored(self, lane: Lane) -> None:
+        stored = lane.finish()
+        if lane.trouble is not None:
+            logger.info("jobs flow to %s again", lane.name)
+            lane.trouble = None
+        self._release(len(stored))
+        for entry in stored:
+            if entry.ticket is not None:
+                entry.ticket.stamp()
+
+    def _refused(self, lane: Lane, error: Exception) -> None:
+        """Tell those who wait, and keep what nobody waits for."""
+        failed = lane.give_up_awaited()
+        self._release(len(failed))
+        for entry in failed:
+            if entry.ticket is not None:
+                entry.ticket.fail(error)
+        if lane:
+            self._retry_later(lane, error)
+
+    def _retry_later(self, lane: Lane, error: Exception) -> None:
+        if lane.trouble is None:
+            logger.warning("jobs for %s wait in memory: %s", lane.name, error)
+            lane.trouble = self.flush_interval or 0.01
+        lane.trouble = min(lane.trouble * _BACK_OFF, _SLOWEST_RETRY)
+        lane.retry_at = trio.current_time() + lane.trouble * (0.5 + self.random() / 2)
+
+    def _withdraw(self, entries: Sequence[Entry]) -> None:
+        withdrawn = sum(self._lanes[entry.queue].withdraw(entry) for entry in entries)
+        self._release(withdrawn)
+        if not self.size:
+            self._empty.unpark_all()
+
+    def _release(self, count: int) -> None:
+        self.size -= count
+        if count:
+            self._room.unpark_all()

@@ -1,0 +1,64 @@
+"""The consumers of one queue and the producer that feeds them."""
+
+import attrs
+import trio
+
+from kiq_trio._pipeline.consumer import Consumer
+from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.settler import Settler
+from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.settling import Requeue
+
+
+@attrs.define(eq=False)
+class Crew:
+    """Works off one queue.
+
+    Attributes:
+        producer: fetches; the first to go.
+        consumers: run jobs; their last ones may finish.
+        slots: what lies between them.
+        settler: takes what no consumer has taken.
+    """
+
+    producer: Producer
+    consumers: list[Consumer]
+    slots: Slots
+    settler: Settler
+    _producing: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _consuming: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _is_stopping: bool = attrs.field(default=False, init=False)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Work until `stop`, then until the last consumer is done."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._consume)
+                task_status.started()
+                with self._producing:
+                    await self.producer.run()
+        finally:
+            for delivery in reversed(self.slots.take_back()):
+                self.settler.add(delivery, Requeue())
+
+    def stop(self, deadline: float) -> None:
+        """Fetch no more; cancel what still runs at *deadline* (Trio's clock)."""
+        self._is_stopping = True
+        self._producing.cancel()
+        self.slots.close()
+        self._consuming.deadline = deadline
+
+    def cancel_runs(self) -> None:
+        """Interrupt everything that runs now, and go on with other jobs."""
+        self._consuming.cancel()
+
+    async def _consume(self) -> None:
+        while not self._is_stopping:
+            with self._consuming:
+                async with trio.open_nursery() as nursery:
+                    for consumer in self.consumers:
+                        nursery.start_soon(consumer.run)
+            if not self._is_stopping:
+                self._consuming = trio.CancelScope()

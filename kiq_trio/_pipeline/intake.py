@@ -1,0 +1,93 @@
+"""Makes a job ready to be stored, in the task of whoever enqueues it."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import attrs
+
+from kiq_trio._pipeline.lane import Entry
+from kiq_trio.errors import ConfigError, DecodeError
+from kiq_trio.job import Job, to_ms
+from kiq_trio.worker import QUEUE_NAME
+
+Moment: TypeAlias = datetime | float
+Span: TypeAlias = timedelta | float
+
+_FAR = 10 * 365 * 86_400.0
+
+
+def prepare(
+    given: Job | Mapping[str, Any],
+    *,
+    now: float,
+    jid: str,
+    in_: Span | None = None,
+    at: Moment | None = None,
+) -> tuple[Job, Entry]:
+    """Return *given* as it will be stored, and what the buffer stores.
+
+    Args:
+        given: a job, or a mapping with at least a `class`.
+        now: epoch seconds.
+        jid: the name to give it if it has none.
+        in_: start it so much later.
+        at: start it then; what is past starts now.
+
+    Raises:
+        ConfigError: the time or the queue cannot be.
+        EncodeError: an argument is not JSON.
+    """
+    job = given if isinstance(given, Job) else _read(given)
+    if not QUEUE_NAME.fullmatch(job.queue):
+        raise ConfigError(
+            f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
+        )
+    due_at = _due_at(now, in_, job.at if at is None else at)
+    stamps: dict[str, Any] = {}
+    if "created_at" not in job.rest:
+        stamps["created_at"] = to_ms(now)
+    stamps["enqueued_at"] = to_ms(now) if due_at is None else None
+    job = attrs.evolve(job, jid=job.jid or jid, at=due_at, rest={**job.rest, **stamps})
+    entry = Entry(
+        jid=job.jid,
+        queue=job.queue if due_at is None else None,
+        payload=job.encode(),
+        score=due_at or 0.0,
+    )
+    return job, entry
+
+
+def _read(given: Mapping[str, Any]) -> Job:
+    if not isinstance(given, Mapping):
+        raise ConfigError(
+            f"a job is made by worker.new(...), or a mapping with a class, "
+            f"got {given!r}"
+        )
+    try:
+        return Job.from_map({"retry": True, **given})
+    except DecodeError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
+    """Return when a job is due in epoch seconds; None for now."""
+    if in_ is not None:
+        if at is not None:
+            raise ConfigError(f"give in_ or at, not both, got {in_!r} and {at!r}")
+        delay = in_.total_seconds() if isinstance(in_, timedelta) else in_
+        if not 0 < delay < _FAR:
+            raise ConfigError(
+                f"in_ must be more than 0 s and less than ten years, got {in_!r}"
+            )
+        return now + delay
+    if at is None:
+        return None
+    if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise ConfigError(f"at must have a time zone, got {at!r}")
+        at = at.timestamp()
+    if not math.isfinite(at) or at > now + _FAR:
+        raise ConfigError(f"at must be within the next ten years, got {at!r}")
+    return at if at > now else None

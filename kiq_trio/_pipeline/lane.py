@@ -1,0 +1,138 @@
+"""One destination's jobs in the buffer, and the batch of them that is under way."""
+
+from collections import deque
+from collections.abc import Iterator
+
+import attrs
+import trio
+
+from kiq_trio._store.enqueueing import MOST_PAYLOADS, Batch
+
+
+class Ticket:
+    """What a caller holds until all of its jobs are stored."""
+
+    __slots__ = ("_done", "_error", "_missing")
+
+    def __init__(self, count: int) -> None:
+        self._missing = count
+        self._error: Exception | None = None
+        self._done = trio.Event()
+
+    def stamp(self) -> None:
+        """One of the jobs is stored."""
+        self._missing -= 1
+        if not self._missing:
+            self._done.set()
+
+    def fail(self, error: Exception) -> None:
+        """One of the jobs was refused."""
+        self._error = error
+        self.stamp()
+
+    async def wait(self) -> None:
+        """Wait for all of them, and raise what one of them met."""
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
+
+
+@attrs.define(eq=False)
+class Entry:
+    """One job in the buffer.
+
+    Attributes:
+        jid: its name, for the log.
+        queue: where it goes; None for the schedule.
+        payload: what is stored.
+        score: when it is due, in epoch seconds, if it goes to the schedule.
+        ticket: who waits for it, if anybody.
+    """
+
+    jid: str
+    queue: str | None
+    payload: bytes
+    score: float = 0.0
+    ticket: Ticket | None = None
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The jobs for one destination, in the order in which they came.
+
+    Attributes:
+        name: how Redis marks the last batch it took from us.
+        queue: the destination; None is the schedule.
+        waiting: jobs that no batch holds yet.
+        trouble: seconds between tries while Redis refuses us, else None.
+        retry_at: when the next try is due, on Trio's clock.
+    """
+
+    name: str
+    queue: str | None
+    waiting: deque[Entry] = attrs.field(factory=deque)
+    trouble: float | None = None
+    retry_at: float = 0.0
+    _number: int = attrs.field(default=0, init=False)
+    _sent: list[Entry] = attrs.field(factory=list, init=False)
+    _batch: Batch | None = attrs.field(default=None, init=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self._sent)
+
+    def entries(self) -> Iterator[Entry]:
+        """Return all jobs in here, oldest first."""
+        yield from self._sent
+        yield from self.waiting
+
+    def pause(self) -> float:
+        """Return how long this lane must wait before its next try."""
+        return 0.0 if self.trouble is None else self.retry_at - trio.current_time()
+
+    def is_ready(self) -> bool:
+        """Whether there is something to send now."""
+        return bool(self) and self.pause() <= 0
+
+    def freeze(self) -> Batch:
+        """Return the batch that is under way, making it if there is none."""
+        if self._batch is None:
+            size = min(len(self.waiting), MOST_PAYLOADS)
+            self._sent = [self.waiting.popleft() for _ in range(size)]
+            self._number += 1
+            self._batch = self._make_batch()
+        return self._batch
+
+    def finish(self) -> list[Entry]:
+        """The batch is stored: return its jobs and forget them."""
+        stored, self._sent, self._batch = self._sent, [], None
+        return stored
+
+    def give_up_awaited(self) -> list[Entry]:
+        """Take the jobs that somebody waits for out of a batch Redis refused.
+
+        What is left keeps the batch's number: should a late copy of the batch be
+        taken after all, the rest counts as stored with it.
+        """
+        awaited = [entry for entry in self._sent if entry.ticket is not None]
+        self._sent = [entry for entry in self._sent if entry.ticket is None]
+        self._batch = self._make_batch() if self._sent else None
+        return awaited
+
+    def withdraw(self, entry: Entry) -> bool:
+        """Take back a job that was not sent; answer whether that was possible."""
+        try:
+            self.waiting.remove(entry)
+        except ValueError:
+            return False
+        return True
+
+    def _make_batch(self) -> Batch:
+        return Batch(
+            lane=self.name,
+            number=self._number,
+            queue=self.queue,
+            payloads=tuple(entry.payload for entry in self._sent),
+            scores=()
+            if self.queue is not None
+            else tuple(entry.score for entry in self._sent),
+        )

@@ -1,0 +1,141 @@
+"""Decides where a job goes after its run: pure, no I/O, no clock, no chance.
+
+A failed job walks like this (wire.md §2.5):
+
+    retry is False          -> done with; nobody wants it back
+    retries left            -> the retry set, count⁴ + 15 s and some chance later
+    retries used up         -> the dead set, unless `dead` is False
+"""
+
+import base64
+import traceback
+import zlib
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import attrs
+
+from kiq_trio import encoder
+from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settlement
+from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Succeeded
+from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Retry as Times
+
+DEFAULT_RETRIES = 25
+MESSAGE_LIMIT = 10_000
+"""Characters of an error's text that are kept (wire.md §1.1)."""
+
+
+@attrs.frozen
+class Circumstances:
+    """All that a decision needs beside the job and its outcome.
+
+    Attributes:
+        now: epoch seconds.
+        random: returns chance, from 0 up to 1.
+        retry: how often the job's worker wants it retried, where its payload
+            does not say.
+        retry_factor: what the delay until a retry is multiplied with.
+    """
+
+    now: float
+    random: Callable[[], float]
+    retry: Times = True
+    retry_factor: float = 1.0
+
+
+def settle(job: Job, outcome: Outcome, given: Circumstances) -> Settlement:
+    """Return where *job* goes now.
+
+    The job is as it was fetched: what its worker did to its arguments is gone.
+    """
+    match outcome:
+        case Succeeded() | Aborted():
+            return Ack()
+        case Interrupted():
+            return Requeue()
+        case Failed(error=error):
+            return _settle_failure(job, error, given)
+        case _:
+            assert_never(outcome)
+
+
+def _settle_failure(job: Job, error: BaseException, given: Circumstances) -> Settlement:
+    limit = retry_limit(job.retry if job.retry is not None else given.retry)
+    if limit is None:
+        return Ack()
+    job = record_failure(job, error, given.now)
+    count = job.retry_count or 0
+    if count < limit:
+        delay = retry_delay(count, given.random) * given.retry_factor
+        return Retry(at=given.now + delay, payload=job.encode())
+    if job.rest.get("dead") is False:
+        return Ack()
+    return Kill(at=given.now, payload=job.encode())
+
+
+def retry_limit(retry: Times) -> int | None:
+    """Return how many retries *retry* stands for; None for none at all."""
+    if retry is False:
+        return None
+    return DEFAULT_RETRIES if retry is True or retry is None else retry
+
+
+def retry_delay(count: int, random: Callable[[], float]) -> float:
+    """Return seconds until the retry after failure number *count*, from 0.
+
+    Sidekiq 8's formula: the chance spreads jobs that failed together.
+    """
+    return count**4 + 15 + int(random() * 10 * (count + 1))
+
+
+def record_failure(job: Job, error: BaseException, now: float) -> Job:
+    """Return *job* with Sidekiq's bookkeeping of a failure."""
+    fields: dict[str, Any] = {
+        "error_message": describe(error),
+        "error_class": name_class(error),
+    }
+    count = job.retry_count
+    if count is None:
+        fields |= {"failed_at": to_ms(now), "retry_count": 0}
+    else:
+        fields |= {"retried_at": to_ms(now), "retry_count": max(count, 0) + 1}
+    lines = job.rest.get("backtrace")
+    if lines:
+        fields["error_backtrace"] = pack_backtrace(error, lines=lines)
+    queue = job.rest.get("retry_queue")
+    if isinstance(queue, str) and queue:
+        job = attrs.evolve(job, queue=queue)
+    return job.set(**fields)
+
+
+def describe(error: BaseException) -> str:
+    """Return the text of *error*, fit to be stored, even if it refuses to say."""
+    try:
+        text = str(error)[:MESSAGE_LIMIT]
+    except Exception as refusal:  # noqa: BLE001 - a job's error may be of any make.
+        text = f"(its text could not be had: {type(refusal).__name__})"
+    return text.encode("utf-8", "replace").decode()
+
+
+def name_class(error: BaseException) -> str:
+    """Return the name of the error's class, with its module if it is not Python's."""
+    kind = type(error)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def pack_backtrace(error: BaseException, *, lines: bool | int) -> str:
+    """Return the traceback as Sidekiq stores it (wire.md §1.4).
+
+    The UI does not escape it, so that `<module>` would vanish: we do.
+    """
+    frames = [
+        f"{frame.filename}:{frame.lineno}:in {frame.name}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+    ]
+    if type(lines) is int:
+        frames = frames[:lines]
+    escaped = [line.replace("<", "&lt;").replace(">", "&gt;") for line in frames]
+    return base64.b64encode(zlib.compress(encoder.encode(escaped))).decode()

@@ -1,0 +1,90 @@
+"""The hand-over from a producer to its consumers: never more than they can take.
+
+This is a memory channel with two differences, both measured. It tells the producer
+how many consumers are idle, since a slot is held before a job is taken. And it
+wakes one consumer, which wakes the next when it finds more: a channel wakes one
+per job, which costs 40 instead of 29 µs for jobs that never suspend.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+import trio
+
+from kiq_trio._store.fetching import Delivery
+
+
+class Slots:
+    """Jobs between a producer and the consumers of one queue."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[Delivery] = deque()
+        self._idle = trio.lowlevel.ParkingLot()
+        self._freed = trio.lowlevel.ParkingLot()
+        self._is_closed = False
+        self._coming = 0
+
+    @property
+    def free(self) -> int:
+        """How many jobs would find an idle consumer."""
+        return len(self._idle) + self._coming - len(self._jobs)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no job waits here."""
+        return not self._jobs
+
+    async def wait_free(self) -> int:
+        """Wait until a consumer is idle; return how many are."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self.free <= 0:
+            await self._freed.park()
+        return self.free
+
+    def hand_over(self, jobs: Iterable[Delivery]) -> None:
+        """Give *jobs*, oldest first, to consumers that are known to be idle."""
+        self._jobs.extend(jobs)
+        self._wake(1)
+
+    async def take(self) -> Delivery:
+        """Return the oldest job, waiting for one if need be.
+
+        It is a checkpoint only if it waits: consumers yield by the clock.
+
+        Raises:
+            trio.EndOfChannel: no job will come any more.
+        """
+        if not self._jobs:
+            await self._wait()
+        job = self._jobs.popleft()
+        if self._jobs and not self._coming:
+            self._wake(1)
+        return job
+
+    def close(self) -> None:
+        """No more jobs will come: send idle consumers home."""
+        self._is_closed = True
+        self._wake(len(self._idle))
+
+    def take_back(self) -> list[Delivery]:
+        """Return the jobs that no consumer has taken, oldest first."""
+        left = list(self._jobs)
+        self._jobs.clear()
+        return left
+
+    async def _wait(self) -> None:
+        woken = False
+        while not self._jobs:
+            if self._is_closed:
+                raise trio.EndOfChannel
+            self._freed.unpark()
+            await self._idle.park()
+            self._coming -= 1
+            woken = True
+        if woken and len(self._jobs) > 1:
+            # The one who woke us is busy with a job that suspends, or we would
+            # have found nothing: time to wake everybody who is needed.
+            self._wake(len(self._jobs) - 1)
+
+    def _wake(self, count: int) -> None:
+        self._coming += len(self._idle.unpark(count=count))

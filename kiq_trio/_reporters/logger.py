@@ -1,0 +1,79 @@
+"""Writes one line of JSON for each thing that happens to a job."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from kiq_trio import encoder
+from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Started
+from kiq_trio.job import Job
+from kiq_trio.reporter import Reporter
+
+logger = logging.getLogger("kiq_trio.jobs")
+
+_FIELD_LIMIT = 4_096
+_BAD_NEWS = frozenset({Failed, Aborted})
+
+
+class Logger(Reporter):
+    """Logs jobs to the logger `kiq_trio.jobs`, in Kiq's fields.
+
+    Failures and aborts are warnings, everything else is for information. Arguments
+    are never logged: they may be secrets.
+    """
+
+    def interests(self) -> frozenset[type]:
+        """Listen only to what the logger's level lets through."""
+        if logger.isEnabledFor(logging.INFO):
+            return KINDS
+        return _BAD_NEWS if logger.isEnabledFor(logging.WARNING) else frozenset()
+
+    async def handle_events(self, events: Sequence[Event]) -> None:
+        """Write a line for each event."""
+        for event in events:
+            level = logging.INFO
+            if type(event) is Ended and type(event.outcome) in _BAD_NEWS:
+                level = logging.WARNING
+            logger.log(level, "%s", encoder.encode(describe(event)).decode())
+
+
+def describe(event: Event) -> dict[str, Any]:
+    """Return the fields of the line for *event*."""
+    if type(event) is Started:
+        return _fields("job_started", event.job)
+    assert type(event) is Ended
+    outcome = event.outcome
+    fields = _fields(f"job_{_NAMES[type(outcome).__name__]}", event.job)
+    fields["timing"] = round(outcome.took * 1000, 3)
+    if type(outcome) is Aborted:
+        fields["reason"] = outcome.reason
+    elif type(outcome) is Failed:
+        fields["error"] = type(outcome.error).__name__
+        fields["message"] = _text_of(outcome.error)
+        fields["retry_count"] = event.job.retry_count
+    return fields
+
+
+_NAMES = {
+    "Succeeded": "success",
+    "Failed": "failure",
+    "Aborted": "aborted",
+    "Interrupted": "interrupted",
+}
+
+
+def _fields(event: str, job: Job) -> dict[str, Any]:
+    return {
+        "source": "kiq",
+        "event": event,
+        "jid": job.jid,
+        "queue": job.queue,
+        "worker": job.job_class,
+    }
+
+
+def _text_of(error: BaseException) -> str:
+    lines = traceback.format_exception_only(error)
+    text = "".join(lines).strip()[:_FIELD_LIMIT]
+    return text.encode("utf-8", "replace").decode()

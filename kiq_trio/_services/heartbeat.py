@@ -1,0 +1,172 @@
+"""Shows this process in Sidekiq's Web UI, and does what its buttons ask.
+
+It is display only (wire.md §3, §4): whether we are alive is decided elsewhere, by
+`presence`.
+"""
+
+import logging
+import os
+import resource
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import trio
+from redis.exceptions import RedisError
+
+from kiq_trio import encoder
+from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._store.showing import Heartbeat, hide, show
+from kiq_trio._wire.client import Redis
+
+logger = logging.getLogger("kiq_trio.heartbeat")
+
+
+@attrs.frozen(kw_only=True)
+class Portrait:
+    """What never changes while a process runs.
+
+    Attributes:
+        queues: how many jobs of each queue run at once.
+        tag: a label for people.
+        started_at: epoch seconds.
+        is_embedded: part of somebody's program, so that no button may stop it.
+        version: ours.
+    """
+
+    queues: Mapping[str, int]
+    tag: str
+    started_at: float
+    is_embedded: bool
+    version: str
+
+    def describe(self, identity: str) -> bytes:
+        """Return the `info` of Sidekiq's process hash (wire.md §4.3)."""
+        hostname, pid, _ = identity.rsplit(":", 2)
+        weights = dict.fromkeys(self.queues, 0)
+        info: dict[str, Any] = {
+            "hostname": hostname or socket.gethostname(),
+            "started_at": self.started_at,
+            "pid": int(pid),
+            "tag": self.tag,
+            "concurrency": sum(self.queues.values()),
+            "capsules": {
+                name: {"concurrency": size, "mode": "strict", "weights": {name: 0}}
+                for name, size in self.queues.items()
+            },
+            "queues": list(self.queues),
+            "weights": [weights],
+            "labels": ["kiq_trio", "reliable"],
+            "identity": identity,
+            "version": self.version,
+            "embedded": self.is_embedded,
+        }
+        return encoder.encode(info)
+
+
+@attrs.define(eq=False)
+class Heart:
+    """Beats for people to see, every `interval` seconds.
+
+    Attributes:
+        redis: where we are shown.
+        lease: under which name.
+        ledger: what runs, and how many runs there were.
+        portrait: what else is shown.
+        interval: seconds between heartbeats.
+        is_quiet: whether we take no more jobs.
+        on_signal: told what a button asks for: `TSTP`, `TERM` or `TTIN`.
+    """
+
+    redis: Redis
+    lease: Lease
+    ledger: Ledger
+    portrait: Portrait
+    interval: float
+    is_quiet: Callable[[], bool]
+    on_signal: Callable[[str], Awaitable[None]]
+    _rtt_us: int = attrs.field(default=0, init=False)
+    _shown_as: str = attrs.field(default="", init=False)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Beat, for ever."""
+        task_status.started()
+        while True:
+            await self.beat()
+            await trio.sleep(self.interval)
+
+    async def beat(self) -> None:
+        """Show how we are now, and obey."""
+        identity = self.lease.identity
+        if self._shown_as and self._shown_as != identity:
+            await self._hide(self._shown_as)
+        processed, failed = self.ledger.take_counts()
+        asked_at = trio.current_time()
+        try:
+            signals = await show(self.redis, self._portray(identity, processed, failed))
+        except RedisError as error:
+            logger.debug("no heartbeat: %r", error)
+            self.ledger.give_back(processed, failed)
+            return
+        self._rtt_us = int((trio.current_time() - asked_at) * 1_000_000)
+        self._shown_as = identity
+        for signal in signals:
+            logger.info("asked by Sidekiq's UI: %s", signal)
+            await self.on_signal(signal)
+
+    async def vanish(self) -> None:
+        """Tell the last counts and disappear from the UI."""
+        await self.beat()
+        if self._shown_as:
+            await self._hide(self._shown_as)
+
+    async def _hide(self, identity: str) -> None:
+        try:
+            await hide(self.redis, identity)
+        except RedisError as error:
+            logger.debug("%s is shown for another minute: %r", identity, error)
+
+    def _portray(self, identity: str, processed: int, failed: int) -> Heartbeat:
+        now = self.ledger.now()
+        running = dict(self.ledger.running)
+        # Runs are timed by Trio's clock, people are told the time of day.
+        epoch = now - trio.current_time()
+        return Heartbeat(
+            identity=identity,
+            info=self.portrait.describe(identity),
+            concurrency=sum(self.portrait.queues.values()),
+            busy=len(running),
+            beat=now,
+            rtt_us=self._rtt_us,
+            rss=_memory(),
+            quiet=self.is_quiet(),
+            work={name: _describe_run(run, epoch) for name, run in running.items()},
+            day=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d"),
+            processed=processed,
+            failed=failed,
+        )
+
+
+def _describe_run(run: Run, epoch: float) -> bytes:
+    return encoder.encode(
+        {
+            "queue": run.delivery.queue,
+            "payload": run.delivery.payload.decode(errors="replace"),
+            "run_at": int(epoch + run.began),
+        }
+    )
+
+
+def _memory() -> int:
+    """Return our resident memory in KiB, as Sidekiq does."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - no disk behind it.
+            pages = int(file.read().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024

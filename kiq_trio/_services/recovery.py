@@ -1,0 +1,46 @@
+"""What becomes of a job that a dead process held: pure.
+
+A job that takes its process with it would kill one after the other. Each recovery
+leaves a stamp in the payload; the third within three days sends it to the dead set.
+"""
+
+from kiq_trio._store.burying import Held, Rescued
+from kiq_trio.errors import DecodeError
+from kiq_trio.job import Job, read_time, to_ms
+
+POISON_LIMIT = 3
+POISON_WINDOW = 72 * 3600.0
+STAMPS = "kiq_recovered"
+
+
+def recover(held: Held, now: float) -> Rescued:
+    """Return where the job goes, stamped; what is no job goes back as it is.
+
+    Whoever takes that from its queue puts it into the dead set.
+    """
+    if not held.queue:
+        return Rescued(held, held.payload, to_dead=True)
+    try:
+        job = Job.decode(held.payload)
+    except DecodeError:
+        return Rescued(held, held.payload)
+    stamps = [*_recent(job, now), to_ms(now)]
+    job = job.set(**{STAMPS: stamps})
+    if len(stamps) < POISON_LIMIT:
+        return Rescued(held, job.encode())
+    job = job.set(
+        error_class="kiq_trio.PoisonPill",
+        error_message=f"its process died under it {len(stamps)} times in three days",
+    )
+    return Rescued(held, job.encode(), to_dead=True)
+
+
+def _recent(job: Job, now: float) -> list[int]:
+    stamps = job.rest.get(STAMPS)
+    if not isinstance(stamps, list):
+        return []
+    return [
+        stamp
+        for stamp in stamps
+        if type(stamp) is int and now - (read_time(stamp) or 0) < POISON_WINDOW
+    ]

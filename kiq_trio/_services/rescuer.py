@@ -1,0 +1,141 @@
+"""Finds processes that have died and gives their jobs back.
+
+(In Kiq, the Necromancer resurrected jobs; here nobody needs to be the leader.)
+
+A process is dead when its beat counter has stood still for `timing.burial` on our
+own steady clock. Any gap in our looking, be it an outage, a pause of ours or a
+jump of somebody's clock, clears our notes: we bury nobody we have not watched.
+"""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+import trio
+from redis.exceptions import RedisError
+
+from kiq_trio._services.recovery import recover
+from kiq_trio._store.burying import (
+    bury,
+    bury_orphan,
+    drain,
+    read_grave,
+    read_graves,
+    read_orphans,
+)
+from kiq_trio._store.registering import read_counters
+from kiq_trio._wire.client import Redis
+from kiq_trio.timing import Timing
+
+logger = logging.getLogger("kiq_trio.rescuer")
+
+
+@attrs.define
+class Note:
+    """What we saw of a process, and since when it has not changed."""
+
+    counter: int
+    since: float
+
+
+@attrs.define(eq=False)
+class Rescuer:
+    """Buries the dead and drains their graves.
+
+    Attributes:
+        redis: where everybody's counters and backups are.
+        timing: how often to look, how long to wait.
+        now: returns epoch seconds, for stamps.
+        dead_limit: how many jobs the dead set keeps.
+        dead_timeout: for how many seconds.
+    """
+
+    redis: Redis
+    timing: Timing
+    now: Callable[[], float]
+    dead_limit: int
+    dead_timeout: float
+    _notes: dict[str, Note] = attrs.field(factory=dict, init=False)
+    _orphans: dict[str, float] = attrs.field(factory=dict, init=False)
+    _looked_at: float = attrs.field(default=float("-inf"), init=False)
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Look around, for ever."""
+        task_status.started()
+        while True:
+            try:
+                await self.look()
+            except RedisError as error:
+                logger.debug("could not look around: %r", error)
+                self._forget()
+            await trio.sleep(self.timing.observe)
+
+    async def look(self) -> None:
+        """Look at everybody once, and do what is to be done."""
+        counters = await read_counters(self.redis)
+        orphans = await read_orphans(self.redis)
+        looked_at = trio.current_time()
+        if looked_at - self._looked_at > 4 * self.timing.observe:
+            self._forget()
+        self._looked_at = looked_at
+        for identity, counter in self._stood_still(counters):
+            if await bury(self.redis, identity, counter):
+                logger.warning("%s is dead; its jobs are given back", identity)
+        for identity in self._long_unowned(orphans):
+            if await bury_orphan(self.redis, identity):
+                logger.warning("%s had left jobs behind", identity)
+        for identity in await read_graves(self.redis):
+            await self._drain(identity)
+
+    def _stood_still(self, counters: dict[str, int]) -> list[tuple[str, int]]:
+        now = self._looked_at
+        notes = {}
+        for identity, counter in counters.items():
+            note = self._notes.get(identity)
+            if note is None or note.counter != counter:
+                note = Note(counter, now)
+            notes[identity] = note
+        self._notes = notes
+        return [
+            (identity, note.counter)
+            for identity, note in notes.items()
+            if now - note.since >= self.timing.burial
+        ]
+
+    def _long_unowned(self, orphans: set[str]) -> list[str]:
+        now = self._looked_at
+        self._orphans = {one: self._orphans.get(one, now) for one in orphans}
+        return [
+            identity
+            for identity, since in self._orphans.items()
+            if now - since >= self.timing.orphan
+        ]
+
+    async def _drain(self, identity: str) -> None:
+        held = await read_grave(self.redis, identity)
+        moves = [recover(one, self.now()) for one in held]
+        try:
+            await drain(
+                self.redis,
+                identity,
+                moves,
+                now=self.now(),
+                dead_limit=self.dead_limit,
+                dead_timeout=self.dead_timeout,
+            )
+        except ValueError:
+            # Registered after all: whoever it is, its jobs are its own.
+            return
+        if moves:
+            logger.warning(
+                "%d jobs of %s are back in their queues, %d in the dead set",
+                sum(not move.to_dead for move in moves),
+                identity,
+                sum(move.to_dead for move in moves),
+            )
+
+    def _forget(self) -> None:
+        self._notes.clear()
+        self._orphans.clear()

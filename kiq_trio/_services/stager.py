@@ -1,0 +1,100 @@
+"""Moves jobs that have become due to their queues.
+
+Every process does, as Sidekiq's do, and at its pace: whoever is listed in
+`processes` slows the others down (wire.md §9.4), so that a cluster looks every 5 s
+on average whatever its size. We look earlier when we know that a job is due.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+from redis.exceptions import RedisError
+
+from kiq_trio._store.keys import SHOWN
+from kiq_trio._store.staging import Due, Move, read_due, stage
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.seam import Server
+from kiq_trio.errors import DecodeError
+from kiq_trio.job import Job, to_ms
+
+logger = logging.getLogger("kiq_trio.stager")
+
+_FULL_BATCH = 200
+_LATENESS = 0.02
+_MANY = 10
+
+
+@attrs.define(eq=False)
+class Stager:
+    """Stages what is due in some sorted sets.
+
+    Attributes:
+        redis: where they are.
+        server: says when they are written to, if it can.
+        sources: their names: `retry`, `schedule`.
+        poll: seconds between looks of a cluster, on average.
+        now: returns epoch seconds, for `enqueued_at`.
+        random: returns chance, from 0 up to 1.
+    """
+
+    redis: Redis
+    server: Server
+    sources: Sequence[str]
+    poll: float
+    now: Callable[[], float]
+    random: Callable[[], float]
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Stage whenever it is time to, for ever."""
+        task_status.started()
+        while True:
+            # Asked for before we look, so that no write falls in between.
+            news = self.server.watch(self.sources)
+            try:
+                pause = await self.stage_all()
+            except RedisError as error:
+                logger.debug("nothing staged: %r", error)
+                pause = self.poll
+            with trio.move_on_after(pause):
+                await news.wait()
+
+    async def stage_all(self) -> float:
+        """Stage what is due now; return seconds until it is worth another look."""
+        pause = self._interval(int(await self.redis.raw("SCARD", SHOWN)))
+        for source in self.sources:
+            due = await self._stage(source)
+            if due.next_at is not None:
+                # A little late rather than early, and not all processes at once.
+                wait = due.next_at - due.now + _LATENESS * self.random()
+                pause = min(pause, max(wait, 0.001))
+        return pause
+
+    async def _stage(self, source: str) -> Due:
+        while True:
+            due = await read_due(self.redis, source, limit=_FULL_BATCH)
+            moves = [self._move(source, member, at) for member, at in due.entries]
+            await stage(self.redis, source, moves)
+            if len(due.entries) < _FULL_BATCH:
+                return due
+
+    def _move(self, source: str, member: bytes, score: float) -> Move:
+        try:
+            job = Job.decode(member)
+        except DecodeError as error:
+            logger.error(
+                "%s held a payload that is %s; it is in the dead set now", source, error
+            )
+            return Move(member, score, None, member)
+        # `Job` has taken `at` out, which Sidekiq would obey a second time.
+        new = job.set(enqueued_at=to_ms(self.now())).encode()
+        return Move(member, score, job.queue, new)
+
+    def _interval(self, processes: int) -> float:
+        average = self.poll * max(1, processes)
+        if processes < _MANY:
+            return average * (0.5 + self.random())
+        return average * 2 * self.random()

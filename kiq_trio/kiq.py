@@ -1,0 +1,291 @@
+"""The door: enqueue jobs, run them, stop gracefully."""
+
+import logging
+import random as chance
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Self
+
+import trio
+
+from kiq_trio._house import House, Tools, open_house
+from kiq_trio._pipeline.intake import Moment, Span, prepare
+from kiq_trio._pipeline.lane import Entry
+from kiq_trio._reporters.instrumenter import Instrumenter
+from kiq_trio._reporters.logger import Logger
+from kiq_trio._reporters.stats import Stats
+from kiq_trio._services.heartbeat import Portrait
+from kiq_trio._services.stacks import describe_tasks
+from kiq_trio._store.clearing import clear, count_waiting
+from kiq_trio._store.inspecting import count_held, read_strangers
+from kiq_trio._store.registering import leave
+from kiq_trio._version import __version__
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.seam import Server
+from kiq_trio._wire.servers import server_from_url
+from kiq_trio.config import Config, make_config
+from kiq_trio.errors import ConfigError, NotRunningError
+from kiq_trio.job import Job
+from kiq_trio.timing import Timing
+
+logger = logging.getLogger("kiq_trio")
+
+JobLike = Job | Mapping[str, Any]
+
+
+class Kiq:
+    """Background jobs in a Redis that may be shared with Sidekiq.
+
+    Use it as a block in a Trio program, which enqueues and runs jobs::
+
+        async with Kiq(queues={"default": 25}, workers=[welcome]) as kiq:
+            await kiq.enqueue(welcome.new(42))
+            await kiq.wait_idle()
+
+    Leaving the block takes no more jobs, gives those that run `shutdown_timeout`
+    to finish, and puts the others back. Several instances may live side by side.
+
+    Args:
+        redis_url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, or one
+            of our own: `embedded://[directory]` starts a server that keeps its
+            jobs there, `memory://` keeps them in this process. By default the
+            variable `REDIS_URL`, else `redis://localhost:6379/0`. A `Server` may
+            be given as well.
+        clock: returns the epoch seconds to stamp jobs with; the server's by
+            default.
+        random: returns chance, from 0 up to 1.
+        embedded: whether we are part of somebody's program, so that no button of
+            Sidekiq's UI may stop us.
+        **options: see `kiq_trio.config.Config`.
+
+    Raises:
+        ConfigError: an option is unknown, or its value cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        redis_url: str | Server | None = None,
+        clock: Callable[[], float] | None = None,
+        random: Callable[[], float] = chance.random,
+        embedded: bool = True,
+        **options: Any,
+    ) -> None:
+        self._server = (
+            server_from_url(redis_url)
+            if redis_url is None or isinstance(redis_url, str)
+            else redis_url
+        )
+        if self._server.is_in_process:
+            options.setdefault("timing", Timing.in_process())
+        self.config: Config = make_config(options)
+        self.stats = Stats()
+        self.instrumenter = Instrumenter()
+        self._now = clock or self._server.clock
+        self._random = random
+        self.is_embedded = embedded
+        self._house: House | None = None
+        self._opening: AbstractAsyncContextManager[House] | None = None
+        self._stop_asked = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Kiq on {self._server}, queues {', '.join(self.config.queues)}>"
+
+    async def __aenter__(self) -> Self:
+        if self._opening is not None:
+            raise NotRunningError(f"{self!r} is started already")
+        self._stop_asked = trio.Event()
+        self._opening = open_house(
+            self.config,
+            Tools(self._server, self._now, self._random),
+            client=secrets.token_hex(12),
+            portrait=Portrait(
+                queues=self.config.queues,
+                tag=self.config.tag,
+                started_at=self._now(),
+                is_embedded=self.is_embedded,
+                version=__version__,
+            ),
+            reporters=[
+                Logger(),
+                self.instrumenter,
+                self.stats,
+                *self.config.extra_reporters,
+            ],
+            on_signal=self._obey,
+        )
+        try:
+            self._house = await self._opening.__aenter__()
+        except BaseException:
+            self._opening = None
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        assert self._opening is not None
+        try:
+            return await self._opening.__aexit__(kind, error, trace)
+        finally:
+            self._house = self._opening = None
+
+    async def run(
+        self, *, task_status: trio.TaskStatus["Kiq"] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run until `stop`: `kiq = await nursery.start(Kiq(...).run)`."""
+        async with self:
+            task_status.started(self)
+            await self.wait_stop()
+
+    def stop(self) -> None:
+        """Ask `run` to end gracefully."""
+        self._stop_asked.set()
+
+    async def wait_stop(self) -> None:
+        """Wait until `stop` is called, by us or by a button of Sidekiq's UI."""
+        await self._stop_asked.wait()
+
+    async def abandon(self) -> None:
+        """Leave what still runs to the other processes, which take it at once.
+
+        Only for a program that ends the very next moment, whatever its jobs do.
+        """
+        plant = self._running().plant
+        if plant is not None:
+            await leave(self.redis, plant.lease.identity)
+
+    @property
+    def redis(self) -> Redis:
+        """A full Redis client, safe for any number of tasks at once.
+
+        Raises:
+            NotRunningError: outside of the `async with` block.
+        """
+        return self._running().redis
+
+    async def enqueue(
+        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+    ) -> Job:
+        """Store *job* and return it as stored, once Redis has it.
+
+        While Redis is away it waits in memory. Cancelled before it was sent, it
+        is withdrawn; cancelled later, it may be stored all the same.
+
+        Args:
+            job: made by `worker.new(...)`, or a mapping such as
+                `{"class": "ExternalWorker", "args": [1]}`.
+            in_: start it after so many seconds, or a `timedelta`.
+            at: start it then: an aware `datetime` or epoch seconds. What is past
+                starts now.
+
+        Raises:
+            ConfigError: the time or the queue cannot be.
+            EncodeError: an argument is not JSON.
+            redis.exceptions.ResponseError: Redis refuses the queue's key.
+        """
+        made, entry = self._prepare(job, in_, at)
+        await self._running().buffer.put([entry])
+        return made
+
+    def enqueue_nowait(
+        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+    ) -> Job:
+        """Keep *job* in memory for the next flush, a moment later.
+
+        Raises:
+            BufferFull: there is no room, because Redis is away or slow.
+            ConfigError: the time or the queue cannot be.
+            EncodeError: an argument is not JSON.
+        """
+        made, entry = self._prepare(job, in_, at)
+        self._running().buffer.put_nowait([entry])
+        return made
+
+    async def enqueue_many(
+        self,
+        jobs: Iterable[JobLike],
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+    ) -> list[Job]:
+        """Store *jobs* as `enqueue` does, many in one round trip.
+
+        All are checked before the first is stored.
+        """
+        prepared = [self._prepare(job, in_, at) for job in jobs]
+        await self._running().buffer.put([entry for _, entry in prepared])
+        return [made for made, _ in prepared]
+
+    async def flush(self) -> None:
+        """Wait until Redis has all that was enqueued here."""
+        await self._running().buffer.flush()
+
+    def configure(self, *, quiet: bool) -> None:
+        """Take no more jobs, or do so again; those that run are not affected."""
+        plant = self._running().plant
+        if plant is not None:
+            plant.lease.is_quiet = quiet
+
+    async def wait_idle(self) -> None:
+        """Wait until our queues are empty and nothing runs here.
+
+        What is scheduled for later, or waits for its retry, does not count.
+        """
+        house = self._running()
+        queues = tuple(self.config.queues)
+        while True:
+            await house.buffer.flush()
+            waiting = await count_waiting(house.redis, queues)
+            plant = house.plant
+            if plant is not None:
+                waiting += await count_held(house.redis, plant.lease.identity)
+            if not waiting and (plant is None or plant.is_idle):
+                return
+            await trio.sleep(self.config.fetch_interval / 20)
+
+    async def clear(self, *, confirm: bool = False) -> None:
+        """Delete every job: enqueued, scheduled, to be retried, dead, or held.
+
+        Args:
+            confirm: do so even if other processes are registered, whose jobs
+                these may be.
+
+        Raises:
+            ConfigError: others are registered and *confirm* was not given.
+        """
+        house = self._running()
+        own = house.plant.lease.identity if house.plant else ""
+        strangers = await read_strangers(house.redis, own)
+        if strangers and not confirm:
+            raise ConfigError(
+                f"other processes are registered ({', '.join(strangers)}); "
+                "clear(confirm=True) deletes their jobs too"
+            )
+        await clear(house.redis)
+
+    def _running(self) -> House:
+        if self._house is None:
+            raise NotRunningError(f"{self!r} is not running: use `async with`")
+        return self._house
+
+    def _prepare(
+        self, job: JobLike, in_: Span | None, at: Moment | None
+    ) -> tuple[Job, Entry]:
+        return prepare(job, now=self._now(), jid=secrets.token_hex(12), in_=in_, at=at)
+
+    async def _obey(self, signal: str) -> None:
+        """Do what a button of Sidekiq's UI asks for (wire.md §4.5)."""
+        if signal == "TTIN":
+            logger.warning("what every task is doing:\n%s", describe_tasks())
+        elif self.is_embedded:
+            logger.warning("%s ignored: we are part of a program", signal)
+        elif signal == "TSTP":
+            self.configure(quiet=True)
+        elif signal == "TERM":
+            self.stop()

@@ -1,0 +1,115 @@
+"""The hand-over holds no more jobs than there are consumers to take them."""
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.fetching import Delivery
+
+
+def deliveries(count: int) -> list[Delivery]:
+    return [Delivery(f"q.1.{n}", "q", b"{}") for n in range(count)]
+
+
+async def test_the_producer_is_told_how_many_consumers_are_idle() -> None:
+    slots = Slots()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(slots.take)
+        await wait_all_tasks_blocked()
+
+        assert await slots.wait_free() == 3
+
+        slots.hand_over(deliveries(2))
+        assert slots.free == 1
+        slots.hand_over(deliveries(1))
+
+
+async def test_a_producer_waits_while_every_consumer_is_busy() -> None:
+    slots = Slots()
+    rooms: list[int] = []
+
+    async def produce() -> None:
+        rooms.append(await slots.wait_free())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        await wait_all_tasks_blocked()
+        assert rooms == []
+
+        nursery.start_soon(slots.take)
+        await wait_all_tasks_blocked()
+        assert rooms == [1]
+        slots.hand_over(deliveries(1))
+
+
+async def test_jobs_come_out_in_their_order_even_if_one_consumer_takes_all() -> None:
+    slots = Slots()
+    taken: list[str] = []
+
+    async def consume() -> None:
+        while True:
+            taken.append((await slots.take()).id)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(consume)
+        await wait_all_tasks_blocked()
+        slots.hand_over(deliveries(5))
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert taken == [f"q.1.{n}" for n in range(5)]
+
+
+async def test_jobs_that_suspend_occupy_a_consumer_each() -> None:
+    slots = Slots()
+    started: list[str] = []
+
+    async def consume() -> None:
+        while True:
+            started.append((await slots.take()).id)
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(consume)
+        await wait_all_tasks_blocked()
+        slots.hand_over(deliveries(4))
+        await wait_all_tasks_blocked()
+
+        assert len(started) == 4
+        assert slots.free == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_closing_sends_idle_consumers_home_after_the_last_job() -> None:
+    slots = Slots()
+    taken: list[str] = []
+
+    async def consume() -> None:
+        try:
+            while True:
+                taken.append((await slots.take()).id)
+        except trio.EndOfChannel:
+            taken.append("home")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(consume)
+        await wait_all_tasks_blocked()
+        slots.hand_over(deliveries(1))
+        slots.close()
+
+    assert sorted(taken) == ["home", "home", "q.1.0"]
+
+
+async def test_a_cancelled_consumer_takes_no_job_with_it() -> None:
+    slots = Slots()
+
+    with trio.move_on_after(0):
+        await slots.take()
+    slots.hand_over(deliveries(1))
+
+    assert [job.id for job in slots.take_back()] == ["q.1.0"]

@@ -1,0 +1,54 @@
+"""A job of a dead process comes back; one that kills processes does not for ever."""
+
+import json
+
+from kiq_trio._services.recovery import recover
+from kiq_trio._store.burying import Held
+from kiq_trio.job import Job
+
+NOW = 1_795_318_226.0
+HOUR = 3600.0
+
+
+def held(payload: bytes, queue: str = "default") -> Held:
+    return Held("q.1.0", queue, payload, queue.encode() + b"\n" + payload)
+
+
+def test_a_recovered_job_is_stamped_and_otherwise_unchanged() -> None:
+    job = Job(job_class="A", args=[1], jid="1", rest={"bid": "b"})
+
+    rescued = recover(held(job.encode()), NOW)
+
+    assert not rescued.to_dead
+    assert Job.decode(rescued.payload) == job.set(kiq_recovered=[int(NOW * 1000)])
+
+
+def test_the_third_recovery_within_three_days_is_the_last() -> None:
+    payload = Job(job_class="A", jid="1").encode()
+    for hours in (0, 30):
+        rescued = recover(held(payload), NOW + hours * HOUR)
+        assert not rescued.to_dead
+        payload = rescued.payload
+
+    last = recover(held(payload), NOW + 71 * HOUR)
+
+    assert last.to_dead
+    assert "died under it 3 times" in json.loads(last.payload)["error_message"]
+
+
+def test_old_recoveries_are_forgiven() -> None:
+    payload = Job(job_class="A", jid="1").encode()
+    for days in range(0, 40, 2):
+        rescued = recover(held(payload), NOW + days * 24 * HOUR)
+        payload = rescued.payload
+        assert not rescued.to_dead
+
+
+def test_what_is_no_job_goes_back_as_it_was_to_be_buried_by_a_consumer() -> None:
+    rescued = recover(held(b"not json"), NOW)
+
+    assert (rescued.payload, rescued.to_dead) == (b"not json", False)
+
+
+def test_what_belongs_to_no_queue_goes_to_the_dead_set() -> None:
+    assert recover(held(b"{}", queue=""), NOW).to_dead
