@@ -32,6 +32,12 @@ class Delivery:
     queue: str
     payload: bytes
 
+    @property
+    def age(self) -> tuple[int, int]:
+        """What sorts the deliveries of a producer, the oldest first."""
+        _, call, place = self.id.rsplit(".", 2)
+        return int(call), int(place)
+
 
 async def fetch(
     redis: Redis, *, identity: str, producer: str, call: int, queue: str, limit: int

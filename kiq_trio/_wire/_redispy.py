@@ -94,6 +94,9 @@ def pack(command: Command) -> bytes:
     Raises:
         redis.exceptions.DataError: an argument is not bytes, str, int or float.
     """
+    if not command:
+        # Redis would say nothing to it, and all later replies be taken for another's.
+        raise DataError("a command needs a name")
     try:
         return cast("bytes", hiredis.pack_command(cast("Any", tuple(command))))
     except (TypeError, UnicodeEncodeError) as error:
@@ -103,7 +106,7 @@ def pack(command: Command) -> bytes:
 def _describe(command: Command) -> str:
     # Arguments are users' data: their types are enough to find the mistake.
     kinds = ", ".join(type(argument).__name__ for argument in command[1:])
-    return f"{command[0]!r} ({kinds})" if command else "an empty command"
+    return f"{command[0]!r} ({kinds})"
 
 
 def split_name(args: tuple[Any, ...]) -> tuple[Any, ...]:

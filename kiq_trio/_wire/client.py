@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import trio
 from redis.exceptions import NoScriptError
 
+from kiq_trio._background import open_service_nursery
 from kiq_trio._wire import _redispy
 from kiq_trio._wire.dedicated import DedicatedLines
-from kiq_trio._wire.nursery import open_service_nursery
 from kiq_trio._wire.pipelining import Pipeline
 from kiq_trio._wire.routing import find_timeout
 from kiq_trio._wire.script import Script

@@ -18,10 +18,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import redis
 import trio
 
+from kiq_trio._background import open_service_nursery
 from kiq_trio._wire.address import Address
 from kiq_trio._wire.engine import STOP_TIMEOUT, Engine
 from kiq_trio._wire.flock import locked, try_lock
-from kiq_trio._wire.nursery import open_service_nursery
 from kiq_trio._wire.remote import RemoteServer
 from kiq_trio._wire.script import Script
 from kiq_trio._wire.seam import Connection, Server

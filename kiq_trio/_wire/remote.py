@@ -20,8 +20,8 @@ from redis.sentinel import Sentinel
 
 from kiq_trio._wire.address import Address, HostPort
 from kiq_trio._wire.handshake import greet
+from kiq_trio._wire.line import open_line
 from kiq_trio._wire.mux import SocketConnection
-from kiq_trio._wire.nursery import open_service_nursery
 from kiq_trio._wire.script import Script
 from kiq_trio._wire.sentinel import find_primary
 from kiq_trio._wire.transport import open_transport
@@ -50,9 +50,7 @@ class RemoteServer:
         with _limit(deadline, f"could not connect within {command_timeout:g} s"):
             place = await self._find(command_timeout)
             transport = await open_transport(self.address, place)
-        connection = SocketConnection(transport, command_timeout=command_timeout)
-        async with open_service_nursery() as nursery:
-            nursery.start_soon(connection.run)
+        async with open_line(transport, command_timeout=command_timeout) as connection:
             with _limit(deadline, f"no greeting within {command_timeout:g} s"):
                 await greet(connection, self.address, scripts=scripts, name=name)
             yield connection

@@ -5,8 +5,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from kiq_trio._wire.address import Address, HostPort
-from kiq_trio._wire.mux import SocketConnection
-from kiq_trio._wire.nursery import open_service_nursery
+from kiq_trio._wire.line import open_line
 from kiq_trio._wire.slot import Command
 from kiq_trio._wire.transport import open_transport
 
@@ -42,9 +41,7 @@ async def _ask(address: Address, place: HostPort, timeout: float) -> HostPort:
     answer = None
     with trio.move_on_after(timeout) as scope:
         transport = await open_transport(address, place)
-        connection = SocketConnection(transport, command_timeout=timeout)
-        async with open_service_nursery() as nursery:
-            nursery.start_soon(connection.run)
+        async with open_line(transport, command_timeout=timeout) as connection:
             replies = await connection.submit(_question(address), decode=True).wait()
         answer = replies[-1]
         for reply in replies:

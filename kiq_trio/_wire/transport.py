@@ -25,7 +25,7 @@ class Transport(Protocol):
         """Return what comes next; nothing when the other side has closed."""
 
     async def aclose(self) -> None:
-        """Close at once, without a farewell."""
+        """Close at once, without a farewell; nothing if that is done already."""
 
 
 class SocketTransport:
@@ -66,8 +66,10 @@ class SocketTransport:
 
     async def aclose(self) -> None:
         """As `Transport.aclose`."""
-        trio.lowlevel.notify_closing(self._fd)
-        self._socket.close()
+        # Not a second time: the number may belong to another socket by now.
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._fd)
+            self._socket.close()
 
 
 class StreamTransport:

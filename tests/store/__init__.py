@@ -1,0 +1,1 @@
+"""The store, script by script, and everything at once."""

@@ -1,0 +1,342 @@
+"""Every line of the scripts that guards something, and the script without it."""
+
+import attrs
+
+from kiq_trio._store.scripts import SCRIPTS
+
+_TEXTS = {script.name: script.source for script in SCRIPTS}
+
+
+@attrs.frozen
+class Mutant:
+    """A script in which *guard* was replaced, and what must notice it.
+
+    That is the replay property with whole scripts (`replay`) or with torn ones
+    (`torn replay`), `test_torn.py` (`torn`), or a test of `test_guards.py`.
+    """
+
+    script: str
+    guard: str
+    instead: str
+    caught_by: str = "replay"
+
+    @property
+    def text(self) -> str:
+        text = _TEXTS[self.script]
+        assert text.count(self.guard) == 1, f"{self.guard!r} is not in it once"
+        return text.replace(self.guard, self.instead)
+
+    def __str__(self) -> str:
+        guard = self.guard.strip().splitlines()[0]
+        return f"{self.script}: {guard} -> {self.instead[:20].strip()!r}"
+
+
+def _without(script: str, *lines: str, caught_by: str = "replay") -> list[Mutant]:
+    return [Mutant(script, line, "", caught_by) for line in lines]
+
+
+def _earlier(script: str, line: str, before: str, caught_by: str = "torn") -> Mutant:
+    """Leave the old place before the new one is written."""
+    text = _TEXTS[script]
+    start, end = text.index(before), text.index(line)
+    between = text[start:end]
+    return Mutant(script, between + line, line + between, caught_by)
+
+
+_OLDER = "if number < last then"
+_SAME = "if number == last then"
+_NEVER = "if false then"
+_NUMBER = "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n"
+_FETCH_END = "redis.call('HSET', KEYS[3], unpack(entries))\n"
+
+_LEAVE_FIRST = Mutant(
+    "leave",
+    "  redis.call('SADD', KEYS[3], ARGV[1])\n  redis.call('HDEL', KEYS[1], ARGV[1])\n",
+    "  redis.call('HDEL', KEYS[1], ARGV[1])\n  redis.call('SADD', KEYS[3], ARGV[1])\n",
+    "torn",
+)
+
+MUTANTS = [
+    # register
+    Mutant(
+        "register", "if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[2] then", _NEVER
+    ),
+    Mutant(
+        "register",
+        "redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1",
+        "false",
+        "test_an_id_in_use_is_refused_even_if_its_backup_was_forgotten",
+    ),
+    Mutant(
+        "register",
+        "redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1",
+        "false",
+        "test_an_id_in_a_grave_is_refused",
+    ),
+    *_without("register", "redis.call('INCR', KEYS[3])\n"),
+    *_without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
+    *_without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
+    Mutant("register", "if is_taken then", _NEVER, "test_an_id_in_a_grave_is_refused"),
+    # beat
+    Mutant(
+        "beat",
+        "redis.call('HINCRBY', KEYS[1], ARGV[1], 1)",
+        "2",
+        "test_a_beat_moves_the_counter",
+    ),
+    Mutant(
+        "beat", "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then", "if true then"
+    ),
+    Mutant(
+        "beat",
+        "if redis.call('HLEN', KEYS[1]) == 0 then",
+        _NEVER,
+        "test_a_beat_tells_that_redis_has_forgotten_everybody",
+    ),
+    # leave
+    Mutant("leave", "if redis.call('HLEN', KEYS[4]) > 0 then", _NEVER),
+    Mutant(
+        "leave",
+        "if redis.call('HLEN', KEYS[4]) > 0 then",
+        "if true then",
+        "test_who_leaves_with_empty_hands_leaves_nothing",
+    ),
+    *_without(
+        "leave",
+        "  redis.call('SADD', KEYS[3], ARGV[1])\n",
+        "  redis.call('HDEL', KEYS[1], ARGV[1])\n  return 0",
+        "redis.call('DEL', KEYS[5])\n",
+        "redis.call('SREM', KEYS[3], ARGV[1])\n",
+        "redis.call('SREM', KEYS[2], ARGV[1])\n",
+    ),
+    _LEAVE_FIRST,
+    # enqueue and schedule
+    *(
+        Mutant(script, line, _NEVER)
+        for script in ("enqueue", "schedule")
+        for line in (_OLDER, _SAME)
+    ),
+    *_without("enqueue", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
+    *_without("schedule", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
+    *_without("enqueue", "  redis.call('SADD', KEYS[3], ARGV[3])\n"),
+    _earlier(
+        "enqueue",
+        "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n",
+        "redis.call('LPUSH', KEYS[2], unpack(ARGV, 4))\n",
+        "torn replay",
+    ),
+    Mutant(
+        "enqueue",
+        "redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1",
+        "false",
+        "test_an_enqueue_looks_at_the_names_before_it_writes",
+    ),
+    _earlier(
+        "schedule",
+        "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n",
+        "redis.call('ZADD', KEYS[2], unpack(ARGV, 3))\n",
+        "torn replay",
+    ),
+    # fetch
+    Mutant("fetch", "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then", _NEVER),
+    Mutant("fetch", "if call < last then", _NEVER),
+    Mutant("fetch", "if call == last then", _NEVER),
+    Mutant("fetch", "if is_paused then", _NEVER),
+    *_without(
+        "fetch",
+        "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n",
+        "redis.call('HSET', KEYS[3], unpack(entries))\n",
+        "redis.call('LTRIM', KEYS[4], 0, -count - 1)\n",
+    ),
+    _earlier(
+        "fetch",
+        "redis.call('LTRIM', KEYS[4], 0, -count - 1)\n",
+        "redis.call('HSET', KEYS[3], unpack(entries))\n",
+    ),
+    Mutant(
+        "fetch",
+        _FETCH_END,
+        f"redis.call('HSET', KEYS[2], ARGV[2], last)\n{_FETCH_END}{_NUMBER}",
+        "torn",
+    ),
+    # settle
+    Mutant("settle", "if not held[n] then", _NEVER),
+    Mutant(
+        "settle",
+        "taken[kind][payload] or ",
+        "",
+        "test_two_jobs_that_fail_alike_in_one_batch_clash",
+    ),
+    Mutant("settle", " or redis.call('ZSCORE', sets[kind], payload)", ""),
+    Mutant("settle", "  if answers[n] == 1 then", "  if true then"),
+    *_without("settle", "redis.call('HDEL', KEYS[1], unpack(moved))\n"),
+    Mutant(
+        "settle",
+        "if redis.call('SISMEMBER', KEYS[4], name) == 0 then",
+        _NEVER,
+        "test_a_queue_that_was_deleted_is_listed_again_by_a_requeue",
+    ),
+    Mutant(
+        "settle",
+        "table.insert(fronts[place], 1, string.sub(job, #name + 2))",
+        "table.insert(fronts[place], string.sub(job, #name + 2))",
+        "test_what_is_requeued_is_in_front_in_its_old_order",
+    ),
+    _earlier(
+        "settle",
+        "redis.call('HDEL', KEYS[1], unpack(moved))\n",
+        "for place, jobs in pairs(fronts) do\n"
+        "  redis.call('RPUSH', KEYS[place], unpack(jobs))\nend\n",
+    ),
+    _earlier(
+        "settle",
+        "redis.call('HDEL', KEYS[1], unpack(moved))\n",
+        "for kind, pairs_ in pairs(added) do\n",
+    ),
+    *_without(
+        "settle",
+        "    redis.call('LLEN', KEYS[place])\n",
+        caught_by="test_a_settlement_looks_at_the_queues_before_it_writes",
+    ),
+    # stage
+    Mutant(
+        "stage",
+        "if score == tonumber(ARGV[n + 1]) and ",
+        "if score and ",
+        "test_a_member_that_was_rescheduled_is_not_staged",
+    ),
+    Mutant(
+        "stage",
+        " and score <= now then",
+        " then",
+        "test_a_member_that_is_not_due_is_not_staged",
+    ),
+    *_without("stage", "redis.call('ZREM', KEYS[1], unpack(moved))\n"),
+    Mutant(
+        "stage",
+        "if redis.call('SISMEMBER', KEYS[3], name) == 0 then",
+        _NEVER,
+    ),
+    _earlier(
+        "stage",
+        "redis.call('ZREM', KEYS[1], unpack(moved))\n",
+        "for place, payloads in pairs(backs) do\n"
+        "  redis.call('LPUSH', KEYS[place], unpack(payloads))\nend\n",
+    ),
+    _earlier(
+        "stage",
+        "redis.call('ZREM', KEYS[1], unpack(moved))\n",
+        "if #buried > 0 then\n  redis.call('ZADD', KEYS[2], unpack(buried))\nend\n",
+    ),
+    *_without(
+        "stage",
+        "    redis.call('LLEN', KEYS[place])\n",
+        "  redis.call('ZCARD', KEYS[2])\n",
+        caught_by="test_staging_looks_at_all_places_before_it_writes",
+    ),
+    # bury
+    _earlier(
+        "bury",
+        "redis.call('HDEL', KEYS[1], ARGV[1])\n",
+        "redis.call('SADD', KEYS[2], ARGV[1])\n",
+    ),
+    Mutant("bury", "if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then", _NEVER),
+    *_without(
+        "bury",
+        "redis.call('SADD', KEYS[2], ARGV[1])\n",
+        "redis.call('HDEL', KEYS[1], ARGV[1])\n",
+    ),
+    Mutant(
+        "bury_orphan",
+        "redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1",
+        "false",
+        "test_who_is_registered_is_no_orphan",
+    ),
+    Mutant("bury_orphan", "redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0", "false"),
+    Mutant(
+        "bury_orphan",
+        "redis.call('SADD', KEYS[3], ARGV[1])",
+        "1",
+        "test_an_orphan_gets_a_grave",
+    ),
+    # drain
+    Mutant(
+        "drain",
+        "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then",
+        _NEVER,
+        "test_what_a_living_process_holds_is_not_drained",
+    ),
+    Mutant(
+        "drain",
+        "if redis.call('HGET', KEYS[4], ARGV[n]) == ARGV[n + 1] then",
+        "if true then",
+    ),
+    Mutant(
+        "drain",
+        "if redis.call('HGET', KEYS[4], ARGV[n]) == ARGV[n + 1] then",
+        "if redis.call('HGET', KEYS[4], ARGV[n]) then",
+        "test_a_job_in_a_grave_that_is_not_as_it_was_read_is_left",
+    ),
+    Mutant(
+        "drain",
+        "if redis.call('HLEN', KEYS[4]) > 0 then",
+        _NEVER,
+        "test_a_grave_is_not_closed_while_it_holds_anything",
+    ),
+    *(
+        Mutant(script, line, "", test)
+        for script, key, test in (
+            (
+                "settle",
+                "KEYS[3]",
+                "test_what_has_been_dead_for_too_long_goes_when_another_comes",
+            ),
+            ("drain", "KEYS[7]", "test_a_drain_keeps_the_limits_of_the_dead_set"),
+        )
+        for line in (f"  redis.call('ZREMRANGEBYSCORE', {key}, '-inf', too_old)\n",)
+    ),
+    Mutant(
+        "settle",
+        "0, -ARGV[1] - 1)",
+        "0, -ARGV[1])",
+        "test_the_dead_set_keeps_exactly_its_limit",
+    ),
+    Mutant(
+        "drain",
+        "0, -ARGV[3] - 1)",
+        "0, -ARGV[3])",
+        "test_a_drain_keeps_the_limits_of_the_dead_set",
+    ),
+    *_without("drain", "  redis.call('HDEL', KEYS[4], unpack(moved))\n"),
+    *_without("drain", "redis.call('DEL', KEYS[5])\n"),
+    *_without("drain", "redis.call('SREM', KEYS[2], ARGV[1])\n"),
+    *_without("drain", "redis.call('SREM', KEYS[3], ARGV[1])\n"),
+    Mutant(
+        "drain",
+        "if redis.call('SISMEMBER', KEYS[6], name) == 0 then",
+        _NEVER,
+    ),
+    Mutant(
+        "drain",
+        "table.insert(fronts[place], 1, payload)",
+        "table.insert(fronts[place], payload)",
+        "test_the_oldest_job_of_a_grave_comes_to_the_very_front",
+    ),
+    _earlier(
+        "drain",
+        "if #moved > 0 then\n  redis.call('HDEL', KEYS[4], unpack(moved))\nend\n",
+        "for place, payloads in pairs(fronts) do\n"
+        "  redis.call('RPUSH', KEYS[place], unpack(payloads))\nend\n",
+    ),
+    _earlier(
+        "drain",
+        "if #moved > 0 then\n  redis.call('HDEL', KEYS[4], unpack(moved))\nend\n",
+        "if #buried > 0 then\n  redis.call('ZADD', KEYS[7], unpack(buried))\nend\n",
+    ),
+    *_without(
+        "drain",
+        "    redis.call('LLEN', KEYS[place])\n",
+        "  redis.call('ZCARD', KEYS[7])\n",
+        caught_by="test_a_drain_looks_at_all_places_before_it_writes",
+    ),
+]

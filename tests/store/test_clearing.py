@@ -1,0 +1,58 @@
+from kiq_trio._store.clearing import clear, count_waiting
+from kiq_trio._store.registering import Beat, beat
+from kiq_trio._store.settling import Ack, Requeue, Settled
+from kiq_trio._wire.client import Redis
+from tests.store.deeds import FUTURE, ME, held, join, move, put, take
+
+
+async def test_waiting_jobs_are_counted_over_queues(redis: Redis) -> None:
+    await put(redis, "mail", b"1", b"2")
+    await put(redis, "post", b"3")
+
+    assert await count_waiting(redis, ["mail", "post", "nothing"]) == 3
+    assert await count_waiting(redis, []) == 0
+
+
+async def test_every_job_is_thrown_away(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2")
+    await put(redis, "post", b"3")
+    await take(redis, "mail", limit=1)
+    for key in ("schedule", "retry", "dead"):
+        await redis.raw("ZADD", key, FUTURE, b"4")
+
+    await clear(redis)
+
+    places = ("queue:mail", "queue:post", "queues", "schedule", "retry", "dead")
+    assert await redis.raw("EXISTS", *places) == 0
+    assert await held(redis) == 0
+
+
+async def test_a_living_process_goes_on_after_a_clear(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2")
+    one, two = await take(redis, "mail", call=1)
+
+    await clear(redis)
+
+    assert await beat(redis, ME) is Beat.ALIVE
+    assert await move(redis, (one, Ack())) == [Settled.GONE]
+    assert await move(redis, (two, Requeue())) == [Settled.GONE]
+    await put(redis, "mail", b"3", number=2)
+    assert await take(redis, "mail", call=1) == [], "a late copy finds nothing"
+    assert len(await take(redis, "mail", call=2)) == 1
+
+
+async def test_keys_of_others_are_left_alone(redis: Redis) -> None:
+    await redis.raw("SET", "queue-like", "theirs")
+    await redis.raw("LPUSH", "queue:unlisted", "theirs")
+
+    await clear(redis)
+
+    assert await redis.raw("EXISTS", "queue-like", "queue:unlisted") == 2
+
+
+async def test_an_empty_redis_can_be_cleared(redis: Redis) -> None:
+    await clear(redis)
+
+    assert await redis.raw("DBSIZE") == 0

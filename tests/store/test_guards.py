@@ -1,0 +1,339 @@
+"""Guards of the scripts, one by one: each test fails without one certain line.
+
+The tests use nothing but `redis`, so that `test_mutants.py` can run them against
+the script without its guard.
+"""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from kiq_trio._store.burying import (
+    Held,
+    Rescued,
+    bury,
+    bury_orphan,
+    drain,
+    read_grave,
+    read_graves,
+)
+from kiq_trio._store.enqueueing import Batch, enqueue
+from kiq_trio._store.registering import Beat, beat, leave, read_counters, register
+from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
+from kiq_trio._store.staging import Move, stage
+from kiq_trio._wire.client import Redis
+from tests.store.deeds import (
+    FUTURE,
+    LONG,
+    ME,
+    OTHER,
+    PAST,
+    held,
+    join,
+    members,
+    move,
+    names_in,
+    put,
+    take,
+    waiting,
+)
+
+
+async def test_an_id_in_use_is_refused_even_if_its_backup_was_forgotten(
+    redis: Redis,
+) -> None:
+    await join(redis, ME)
+    await redis.raw("DEL", "kiq:backups")
+
+    assert not await register(redis, ME)
+
+
+async def test_an_id_in_a_grave_is_refused(redis: Redis) -> None:
+    await join(redis, ME)
+    assert await bury(redis, ME, 1)
+
+    assert not await register(redis, ME)
+
+
+async def test_a_beat_tells_that_redis_has_forgotten_everybody(redis: Redis) -> None:
+    assert await beat(redis, ME) is Beat.FORGOTTEN
+
+    await join(redis, OTHER)
+
+    assert await beat(redis, ME) is Beat.BURIED
+
+
+async def test_a_beat_moves_the_counter(redis: Redis) -> None:
+    await join(redis, ME)
+
+    assert await beat(redis, ME) is Beat.ALIVE
+
+    assert await read_counters(redis) == {ME: 2}
+
+
+async def test_who_leaves_with_empty_hands_leaves_nothing(redis: Redis) -> None:
+    await join(redis, ME)
+    await take(redis, "mail")
+
+    assert await leave(redis, ME)
+
+    assert await redis.raw("KEYS", "kiq:*") == [b"kiq:registrations"]
+
+
+async def test_what_is_requeued_is_in_front_in_its_old_order(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2", b"3", b"4")
+    jobs = await take(redis, "mail", limit=3)
+
+    await move(redis, *((job, Requeue()) for job in jobs))
+
+    assert await waiting(redis, "mail") == [b"1", b"2", b"3", b"4"]
+
+
+async def test_a_member_that_was_rescheduled_is_not_staged(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", PAST + 1, b"job")
+
+    assert await stage(redis, "retry", [Move(b"job", PAST, "mail", b"new")]) == 0
+
+    assert await members(redis, "retry") == [(b"job", PAST + 1)]
+    assert await waiting(redis, "mail") == []
+
+
+async def test_a_member_that_is_not_due_is_not_staged(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", FUTURE, b"job")
+
+    assert await stage(redis, "retry", [Move(b"job", FUTURE, "mail", b"new")]) == 0
+
+    assert await members(redis, "retry") == [(b"job", FUTURE)]
+    assert await waiting(redis, "mail") == []
+
+
+async def test_who_is_registered_is_no_orphan(redis: Redis) -> None:
+    await join(redis, ME)
+
+    assert not await bury_orphan(redis, ME)
+
+    assert await read_graves(redis) == []
+
+
+async def test_an_orphan_gets_a_grave(redis: Redis) -> None:
+    await redis.raw("SADD", "kiq:backups", ME)
+
+    assert await bury_orphan(redis, ME)
+
+    assert await read_graves(redis) == [ME]
+
+
+async def test_what_a_living_process_holds_is_not_drained(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1")
+    await take(redis, "mail")
+    moves = [Rescued(one, one.payload) for one in await read_grave(redis, ME)]
+
+    assert not await drain_all(redis, moves)
+
+    assert await held(redis) == 1
+    assert await waiting(redis, "mail") == []
+
+
+async def test_a_grave_is_not_closed_while_it_holds_anything(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2")
+    await take(redis, "mail")
+    await bury(redis, ME, 1)
+    one, _ = await read_grave(redis, ME)
+
+    assert not await drain_all(redis, [Rescued(one, one.payload)])
+
+    assert await read_graves(redis) == [ME]
+    assert await names_in(redis, "kiq:backups") == {ME}
+
+
+async def test_a_job_in_a_grave_that_is_not_as_it_was_read_is_left(
+    redis: Redis,
+) -> None:
+    await redis.raw("SADD", "kiq:graves", ME)
+    await redis.raw("HSET", f"kiq:backup|{ME}", "mail.1.0", b"mail\nnew")
+    stale = Held("mail.1.0", "mail", b"old", b"mail\nold")
+
+    assert not await drain_all(redis, [Rescued(stale, b"old")])
+
+    assert await waiting(redis, "mail") == []
+    assert await held(redis) == 1
+
+
+async def test_the_oldest_job_of_a_grave_comes_to_the_very_front(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2", b"3", b"4")
+    await take(redis, "mail", limit=3)
+    await bury(redis, ME, 1)
+    moves = [Rescued(one, one.payload) for one in await read_grave(redis, ME)]
+
+    assert await drain_all(redis, moves)
+
+    assert await waiting(redis, "mail") == [b"1", b"2", b"3", b"4"]
+
+
+async def test_a_queue_that_was_deleted_is_listed_again_by_a_requeue(
+    redis: Redis,
+) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1")
+    (job,) = await take(redis, "mail")
+    await redis.raw("DEL", "queues")
+
+    await move(redis, (job, Requeue()))
+
+    assert await names_in(redis, "queues") == {"mail"}
+
+
+async def test_two_jobs_that_fail_alike_in_one_batch_clash(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"same", b"same")
+    one, two = await take(redis, "mail")
+
+    settled = await move(
+        redis, (one, Retry(FUTURE, b"failed")), (two, Retry(FUTURE, b"failed"))
+    )
+
+    assert settled == [Settled.MOVED, Settled.CLASH]
+    assert await held(redis) == 1
+
+
+async def test_the_dead_set_keeps_exactly_its_limit(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2", b"3", b"4")
+    jobs = await take(redis, "mail")
+
+    for n, job in enumerate(jobs):
+        kill = Kill(FUTURE + n, b"dead %d" % n)
+        assert await move(redis, (job, kill), dead_limit=2) == [Settled.MOVED]
+
+    assert await members(redis, "dead") == [
+        (b"dead 2", FUTURE + 2),
+        (b"dead 3", FUTURE + 3),
+    ]
+
+
+async def test_what_has_been_dead_for_too_long_goes_when_another_comes(
+    redis: Redis,
+) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1")
+    await redis.raw("ZADD", "dead", PAST, b"old", FUTURE, b"young")
+    (job,) = await take(redis, "mail")
+
+    await move(redis, (job, Kill(FUTURE, b"1")), dead_timeout=60)
+
+    assert [member for member, _ in await members(redis, "dead")] == [b"1", b"young"]
+
+
+async def test_a_drain_keeps_the_limits_of_the_dead_set(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2", b"3")
+    await redis.raw("ZADD", "dead", PAST, b"old", FUTURE - 1, b"young")
+    await take(redis, "mail")
+    await bury(redis, ME, 1)
+    moves = [
+        Rescued(one, one.payload, to_dead=True) for one in await read_grave(redis, ME)
+    ]
+
+    await drain_all(redis, moves, dead_limit=2, dead_timeout=60)
+    assert [member for member, _ in await members(redis, "dead")] == [b"2", b"3"]
+
+    await redis.raw("ZADD", "dead", PAST, b"old")
+    await put(redis, "mail", b"4", number=2)
+    await join(redis, OTHER)
+    await take(redis, "mail", identity=OTHER)
+    await bury(redis, OTHER, 1)
+    (one,) = await read_grave(redis, OTHER)
+    await drain_all(
+        redis,
+        [Rescued(one, b"4", to_dead=True)],
+        identity=OTHER,
+        dead_timeout=60,
+    )
+    assert [member for member, _ in await members(redis, "dead")] == [b"2", b"3", b"4"]
+
+
+async def test_an_enqueue_looks_at_the_names_before_it_writes(redis: Redis) -> None:
+    await redis.raw("SET", "queues", "a string")
+
+    (error,) = await enqueue(redis, [Batch("a", 1, "mail", (b"1",))])
+
+    assert "WRONGTYPE" in str(error)
+    assert await redis.raw("EXISTS", "queue:mail", "kiq:flush|a") == 0
+
+
+async def test_a_settlement_looks_at_the_queues_before_it_writes(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2")
+    one, two = await take(redis, "mail")
+    await redis.raw("SET", "queue:mail", "a string")
+
+    await expect_wrong_type(move(redis, (one, Retry(FUTURE, b"1")), (two, Requeue())))
+
+    assert await held(redis) == 2
+    assert await members(redis, "retry") == []
+
+
+async def test_staging_looks_at_all_places_before_it_writes(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", PAST, b"1", PAST, b"2", PAST, b"3")
+    queued = [Move(b"1", PAST, "post", b"1"), Move(b"2", PAST, "mail", b"2")]
+    dead = Move(b"3", PAST, None, b"3")
+
+    await redis.raw("SET", "queue:mail", "a string")
+    await expect_wrong_type(stage(redis, "retry", queued))
+    assert await waiting(redis, "post") == []
+
+    await redis.raw("DEL", "queue:mail")
+    await redis.raw("SET", "dead", "a string")
+    await expect_wrong_type(stage(redis, "retry", [*queued, dead]))
+    assert await waiting(redis, "post") == []
+
+
+async def test_a_drain_looks_at_all_places_before_it_writes(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1")
+    await put(redis, "post", b"2", b"3")
+    await take(redis, "post")
+    await take(redis, "mail")
+    await bury(redis, ME, 1)
+    mail, *posts = [Rescued(one, one.payload) for one in await read_grave(redis, ME)]
+
+    await redis.raw("SET", "queue:mail", "a string")
+    await expect_wrong_type(drain_all(redis, [*posts, mail]))
+    assert await waiting(redis, "post") == []
+
+    await redis.raw("SET", "dead", "a string")
+    pill = Rescued(mail.held, b"1", to_dead=True)
+    await expect_wrong_type(drain_all(redis, [*posts, pill]))
+    assert await waiting(redis, "post") == []
+
+
+async def expect_wrong_type(deed: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await deed
+    except ResponseError as error:
+        assert "WRONGTYPE" in str(error)  # noqa: PT017 - pytest.raises holds a frame.
+    else:
+        raise AssertionError("nothing was refused")
+
+
+async def drain_all(
+    redis: Redis,
+    moves: list[Rescued],
+    *,
+    identity: str = ME,
+    dead_limit: int = 100,
+    dead_timeout: float = LONG,
+) -> bool:
+    return await drain(
+        redis,
+        identity,
+        moves,
+        now=FUTURE,
+        dead_limit=dead_limit,
+        dead_timeout=dead_timeout,
+    )

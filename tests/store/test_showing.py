@@ -1,0 +1,105 @@
+import attrs
+import pytest
+from redis.exceptions import ResponseError
+
+from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.showing import Heartbeat, hide, show
+from kiq_trio._wire.client import Redis
+from tests.store.deeds import ME, names_in
+
+HEARTBEAT = Heartbeat(
+    identity=ME,
+    info=b'{"hostname":"host"}',
+    concurrency=25,
+    busy=1,
+    beat=1795318282.5891955,
+    rtt_us=74,
+    rss=27_936,
+    quiet=False,
+    work={"1": b'{"queue":"mail"}'},
+    day="2026-11-22",
+    processed=5,
+    failed=2,
+)
+
+
+async def shown(redis: Redis, key: str) -> dict[bytes, bytes]:
+    return dict(read_pairs(await redis.raw("HGETALL", key)))
+
+
+async def test_a_process_is_shown_in_sidekiqs_words(redis: Redis) -> None:
+    assert await show(redis, HEARTBEAT) == []
+
+    assert await names_in(redis, "processes") == {ME}
+    assert await shown(redis, ME) == {
+        b"info": b'{"hostname":"host"}',
+        b"concurrency": b"25",
+        b"busy": b"1",
+        b"beat": b"1795318282.5891955",
+        b"rtt_us": b"74",
+        b"rss": b"27936",
+        b"quiet": b"false",
+    }
+    assert await shown(redis, f"{ME}:work") == {b"1": b'{"queue":"mail"}'}
+    assert await redis.raw("TTL", ME) == 60
+    assert await redis.raw("TTL", f"{ME}:work") == 60
+
+
+async def test_quiet_is_told_in_lower_case(redis: Redis) -> None:
+    await show(redis, attrs.evolve(HEARTBEAT, quiet=True))
+
+    assert (await shown(redis, ME))[b"quiet"] == b"true"
+
+
+async def test_work_that_is_done_is_shown_no_longer(redis: Redis) -> None:
+    await show(redis, HEARTBEAT)
+    await show(redis, attrs.evolve(HEARTBEAT, work={}))
+
+    assert await redis.raw("EXISTS", f"{ME}:work") == 0
+
+
+async def test_jobs_are_counted_in_all_and_by_day(redis: Redis) -> None:
+    await show(redis, HEARTBEAT)
+    await show(redis, attrs.evolve(HEARTBEAT, processed=1, failed=0))
+
+    keys = ("stat:processed", "stat:processed:2026-11-22", "stat:failed")
+    assert await redis.raw("MGET", *keys) == [b"6", b"6", b"2"]
+    assert await redis.raw("TTL", "stat:failed:2026-11-22") == 157_680_000
+    assert await redis.raw("TTL", "stat:processed") == -1
+
+
+async def test_nothing_is_counted_when_nothing_happened(redis: Redis) -> None:
+    await show(redis, attrs.evolve(HEARTBEAT, processed=0, failed=0))
+
+    assert await redis.raw("EXISTS", "stat:processed", "stat:failed") == 0
+
+
+async def test_signals_are_heard_one_a_beat_in_the_order_sent(redis: Redis) -> None:
+    await redis.raw("LPUSH", f"{ME}-signals", "TSTP")
+    await redis.raw("LPUSH", f"{ME}-signals", "TERM")
+
+    heard = [await show(redis, HEARTBEAT) for _ in range(3)]
+
+    assert heard == [["TSTP"], ["TERM"], []]
+
+
+async def test_what_redis_refuses_is_raised(redis: Redis) -> None:
+    await redis.raw("SET", "processes", "a string")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await show(redis, HEARTBEAT)
+
+
+async def test_a_signal_is_heeded_even_if_nothing_can_be_shown(redis: Redis) -> None:
+    await redis.raw("SET", "processes", "a string")
+    await redis.raw("LPUSH", f"{ME}-signals", "TERM")
+
+    assert await show(redis, HEARTBEAT) == ["TERM"]
+
+
+async def test_who_hides_is_gone_at_once(redis: Redis) -> None:
+    await show(redis, HEARTBEAT)
+
+    await hide(redis, ME)
+
+    assert await redis.raw("EXISTS", "processes", ME, f"{ME}:work") == 0

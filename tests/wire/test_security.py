@@ -1,0 +1,188 @@
+"""Who may talk to whom: TLS, users and passwords."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from kiq_trio._wire.address import Address
+from kiq_trio._wire.remote import RemoteServer
+from kiq_trio._wire.script import Script
+from kiq_trio.errors import ServerUnfitError
+from tests.servers import RealServer, free_port
+from tests.wire.clients import open_client
+
+pytestmark = pytest.mark.server
+
+
+class Secure:
+    """A server that speaks TLS, and the certificates it knows."""
+
+    def __init__(self, folder: Path, *, clients: str = "no") -> None:
+        authority = trustme.CA()
+        self.ca = folder / "ca.pem"
+        self.client = folder / "client.pem"
+        server = folder / "server.pem"
+        authority.cert_pem.write_to_path(self.ca)
+        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+            server
+        )
+        authority.issue_cert(
+            "client.test"
+        ).private_key_and_cert_chain_pem.write_to_path(self.client)
+        self.port = free_port()
+        self.server = RealServer(
+            tls_port=self.port,
+            tls_cert_file=server,
+            tls_key_file=server,
+            tls_ca_cert_file=self.ca,
+            tls_auth_clients=clients,
+        )
+
+    def url(self, host: str = "localhost", **options: object) -> str:
+        query = "&".join(f"ssl_{name}={value}" for name, value in options.items())
+        return f"rediss://{host}:{self.port}/0?{query}"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Secure]:
+    secure = Secure(tmp_path)
+    with secure.server:
+        yield secure
+
+
+async def _fails(url: str, caplog: pytest.LogCaptureFixture) -> str:
+    """Return why *url* cannot be connected to."""
+    async with open_client(url, random=lambda: 0.01) as redis:
+        with trio.move_on_after(0.3) as scope:
+            await redis.ping()
+    assert scope.cancelled_caught
+    return caplog.text
+
+
+async def test_tls_with_a_known_authority_works(secure: Secure) -> None:
+    async with open_client(secure.url(ca_certs=secure.ca)) as redis:
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(redis.raw, "SET", number, "x" * 10_000)
+        assert await redis.dbsize() == 50
+        big = b"x" * 5_000_000
+        assert await redis.set("big", big)
+        assert await redis.get("big") == big
+
+
+async def test_an_unknown_authority_is_refused(
+    secure: Secure, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "CERTIFICATE_VERIFY_FAILED" in await _fails(secure.url(), caplog)
+
+
+async def test_another_host_name_is_refused_unless_told_otherwise(
+    secure: Secure, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = secure.url("127.0.0.1", ca_certs=secure.ca)
+    assert "certificate is not valid for '127.0.0.1'" in await _fails(wrong, caplog)
+
+    unchecked = secure.url("127.0.0.1", ca_certs=secure.ca, check_hostname="no")
+    async with open_client(unchecked) as redis:
+        assert await redis.ping() is True
+    async with open_client(secure.url("127.0.0.1", cert_reqs="none")) as redis:
+        assert await redis.ping() is True
+
+
+async def test_a_client_shows_its_certificate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secure = Secure(tmp_path, clients="yes")
+    with secure.server:
+        known = secure.url(
+            ca_certs=secure.ca, certfile=secure.client, keyfile=secure.client
+        )
+        async with open_client(known) as redis:
+            assert await redis.ping() is True
+        sync = RemoteServer(Address.from_url(known)).connect_sync(timeout=1)
+        with sync:
+            assert sync.ping() is True
+
+        assert "lost" in await _fails(secure.url(ca_certs=secure.ca), caplog)
+
+
+async def test_old_tls_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secure = Secure(tmp_path)
+    secure.server.options["tls_protocols"] = "TLSv1.1"
+    with secure.server:
+        assert "TLS with" in await _fails(secure.url(ca_certs=secure.ca), caplog)
+
+
+async def test_the_password_is_needed_and_enough() -> None:
+    with RealServer(requirepass="se/cr@t") as server:
+        async with open_client(server.url) as redis:
+            assert await redis.ping() is True
+        async with open_client(server.url + "?protocol=2") as redis:
+            assert await redis.ping() is True
+        sync = RemoteServer(Address.from_url(server.unix_url)).connect_sync(timeout=1)
+        with sync:
+            assert sync.ping() is True
+
+        for wrong in ("redis://:wrong@127.0.0.1", "redis://127.0.0.1"):
+            with pytest.raises(AuthenticationError):
+                await _use(f"{wrong}:{server.port}")
+
+
+async def test_a_user_may_do_what_its_rules_say() -> None:
+    users = [
+        "jobs on >pw ~job:* +@all -flushall",
+        "narrow on >pw ~* +@all -script",
+        "default off",
+    ]
+    with RealServer(user=users) as server:
+        async with open_client(f"redis://jobs:pw@127.0.0.1:{server.port}") as redis:
+            assert await redis.set("job:1", 1) is True
+            assert await redis.acl_whoami() in (b"jobs", "jobs")
+            with pytest.raises(NoPermissionError):
+                await redis.flushall()
+
+        with pytest.raises(ServerUnfitError, match="SCRIPT LOAD was refused"):
+            await _use(
+                f"redis://narrow:pw@127.0.0.1:{server.port}",
+                scripts=[Script("one", "return 1")],
+            )
+
+
+async def test_the_database_is_chosen_and_must_exist(empty_server: RealServer) -> None:
+    url = f"redis://127.0.0.1:{empty_server.port}"
+    async with open_client(f"{url}/3", name="a name") as redis:
+        await redis.set("a", 1)
+        await redis.block(("BLPOP", "q", 0.01), timeout=0.01)
+        clients = [
+            (each["name"], each["db"])
+            for each in await redis.client_list()
+            if each["name"].startswith("a-name")
+        ]
+    assert clients == [("a-name", "3"), ("a-name-blocking", "3")]
+
+    async with open_client(url) as redis:
+        assert await redis.get("a") is None
+    with pytest.raises(
+        ServerUnfitError, match=r"SELECT 99 was refused: .*out of range"
+    ):
+        await _use(f"{url}/99")
+
+
+async def test_the_blocking_client_is_of_the_same_place(
+    empty_server: RealServer,
+) -> None:
+    for url in (empty_server.url, empty_server.unix_url + "&protocol=2"):
+        with RemoteServer(Address.from_url(url)).connect_sync(timeout=0.5) as sync:
+            assert sync.set("a", 1) is True
+            assert sync.get("a") == b"1"
+
+
+async def _use(url: str, **options: object) -> None:
+    async with open_client(url, **options) as redis:
+        await redis.ping()
