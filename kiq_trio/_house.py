@@ -307,7 +307,12 @@ def _build_plant(
         limit=4 * sum(config.queues.values()),
         random=tools.random,
     )
-    runner = Runner(config.workers, lease, trio.CapacityLimiter(config.threads))
+    runner = Runner(
+        workers=config.workers,
+        lease=lease,
+        threads=trio.CapacityLimiter(config.threads),
+        clock=trio.lowlevel.current_clock().current_time,
+    )
     shared: dict[str, Any] = {
         "runner": runner,
         "settler": settler,

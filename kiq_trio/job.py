@@ -57,7 +57,11 @@ class Job:
             DecodeError: a field that every job needs is missing or of the wrong
                 type.
         """
-        rest = dict(fields)
+        return cls._take(dict(fields))
+
+    @classmethod
+    def _take(cls, rest: dict[str, Any]) -> Self:
+        """Make a job of *rest*, which keeps what is not an attribute."""
         job_class = rest.pop("class", None)
         args = rest.pop("args", None)
         queue = rest.pop("queue", None)
@@ -67,7 +71,7 @@ class Job:
             raise DecodeError(f"class is {job_class!r}, not the name of a worker")
         if args is None:
             args = ()
-        elif not isinstance(args, list | tuple):
+        elif type(args) is not list and type(args) is not tuple:
             raise DecodeError(f"args is {args!r}, not an array")
         return cls(
             job_class=job_class,
@@ -89,7 +93,7 @@ class Job:
         fields = encoder.decode(payload)
         if type(fields) is not dict:
             raise DecodeError(f"a JSON {type(fields).__name__}, not an object")
-        return cls.from_map(fields)
+        return cls._take(fields)
 
     def to_map(self) -> dict[str, Any]:
         """Return the fields as they are stored; those that are None left out."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import attrs
 import trio
@@ -35,17 +36,18 @@ class Mailbox:
     def __attrs_post_init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel(MAILBOX_LIMIT)
 
-    def offer(self, events: Sequence[Event]) -> None:
-        """Put a batch into the channel, or count it as lost."""
-        wanted = [event for event in events if kind_of(event) in self.interests]
-        if not wanted:
+    def offer(self, events: Sequence[Event], kinds: AbstractSet[type]) -> None:
+        """Put a batch, which holds these *kinds*, into the channel, or lose it."""
+        if self.interests.isdisjoint(kinds):
             return
+        if not self.interests >= kinds:
+            events = [event for event in events if kind_of(event) in self.interests]
         try:
-            self._send.send_nowait(wanted)
+            self._send.send_nowait(events)
         except trio.WouldBlock:
             if not self.lost:
                 logger.warning("%r lags: it loses events", self.reporter)
-            self.lost += len(wanted)
+            self.lost += len(events)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -122,8 +124,9 @@ class Broadcast:
 
     def _offer(self) -> None:
         events, self._pending = self._pending, []
+        kinds = set(map(kind_of, events))
         for mailbox in self.mailboxes:
-            mailbox.offer(events)
+            mailbox.offer(events, kinds)
         self._ask()
 
     def _ask(self) -> None:

@@ -10,6 +10,7 @@ written to (somebody made its key a string) delays nobody but its own lane.
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import attrs
@@ -130,13 +131,14 @@ class Buffer:
         awaits his own job comes along.
         """
         pause = min(
-            (lane.pause() for lane in self._lanes.values() if lane), default=None
+            (lane.pause() for lane in self._lanes.values() if lane), default=math.inf
         )
-        if pause is None:
-            await self._arrival.wait()
-            pause = self.flush_interval
-        with trio.move_on_after(max(pause, 0)):
-            await self._urgent.wait()
+        if pause > 0:
+            # A lane in trouble waits for its next try, but not what comes meanwhile.
+            with trio.move_on_after(pause):
+                await self._arrival.wait()
+                with trio.move_on_after(self.flush_interval):
+                    await self._urgent.wait()
         self._arrival = trio.Event()
         self._urgent = trio.Event()
 

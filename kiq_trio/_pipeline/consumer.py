@@ -56,20 +56,30 @@ class Consumer:
 
     async def run(self) -> None:
         """Work until cancelled, or until the slots are closed and empty."""
-        turn = trio.current_time()
+        clock, slots = self.runner.clock, self.slots
+        turn = clock()
         while True:
-            waited = self.slots.is_empty
+            waited = slots.is_empty
             try:
-                delivery = await self.slots.take()
+                delivery = await slots.take()
             except trio.EndOfChannel:
                 return
-            began = trio.current_time()
+            began = clock()
             if waited:
                 turn = began
+            elif began - turn > YIELD_AFTER:
+                # With a job in our hands: whoever cancels us here gets it back.
+                began = turn = await self._yield(delivery)
             await self._work(delivery, began)
-            if trio.current_time() - turn > YIELD_AFTER:
-                await trio.lowlevel.checkpoint()
-                turn = trio.current_time()
+
+    async def _yield(self, delivery: Delivery) -> float:
+        """Let other tasks run; return when they have."""
+        try:
+            await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            self.settler.add(delivery, _REQUEUE)
+            raise
+        return self.runner.clock()
 
     async def _work(self, delivery: Delivery, began: float) -> None:
         try:

@@ -33,15 +33,17 @@ class Crew:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Work until `stop`, then until the last consumer is done."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._consume)
-                task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._consume)
+            task_status.started()
+            try:
                 with self._producing:
                     await self.producer.run()
-        finally:
-            for delivery in reversed(self.slots.take_back()):
-                self.settler.add(delivery, Requeue())
+            finally:
+                # At once, and so before the older ones that still run: whoever is
+                # given back last comes to the very front.
+                for delivery in self.slots.take_back():
+                    self.settler.add(delivery, Requeue())
 
     def stop(self, deadline: float) -> None:
         """Fetch no more; cancel what still runs at *deadline* (Trio's clock)."""

@@ -108,13 +108,15 @@ class Lane:
         return stored
 
     def give_up_awaited(self) -> list[Entry]:
-        """Take the jobs that somebody waits for out of a batch Redis refused.
+        """Take out the jobs that somebody waits for, as Redis refused the batch.
 
-        What is left keeps the batch's number: should a late copy of the batch be
-        taken after all, the rest counts as stored with it.
+        Also those behind it, which it would refuse as well. What is left of the
+        batch keeps its number: should a late copy of it be taken after all, the
+        rest counts as stored with it.
         """
-        awaited = [entry for entry in self._sent if entry.ticket is not None]
+        awaited = [entry for entry in self.entries() if entry.ticket is not None]
         self._sent = [entry for entry in self._sent if entry.ticket is None]
+        self.waiting = deque(entry for entry in self.waiting if entry.ticket is None)
         self._batch = self._make_batch() if self._sent else None
         return awaited
 

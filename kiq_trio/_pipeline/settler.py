@@ -14,7 +14,15 @@ from redis.exceptions import ResponseError
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.settling import Ack, Kill, Retry, Settled, Settlement, settle
+from kiq_trio._store.settling import (
+    Ack,
+    Kill,
+    Requeue,
+    Retry,
+    Settled,
+    Settlement,
+    settle,
+)
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import DecodeError
 from kiq_trio.events import Ended
@@ -107,6 +115,10 @@ class Settler:
             self._written.unpark_all()
 
     async def _settle(self, batch: list[Unsettled]) -> None:
+        if any(type(one.settlement) is Requeue for one in batch):
+            # Interrupted together, runs end in any order; the oldest job shall be
+            # the first of its queue again.
+            batch.sort(key=lambda one: one.delivery.age)
         pending = batch
         while pending:
             results = await self._write(pending)

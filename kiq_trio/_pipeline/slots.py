@@ -23,6 +23,7 @@ class Slots:
         self._freed = trio.lowlevel.ParkingLot()
         self._is_closed = False
         self._coming = 0
+        self._is_fresh = False
 
     @property
     def free(self) -> int:
@@ -44,6 +45,7 @@ class Slots:
     def hand_over(self, jobs: Iterable[Delivery]) -> None:
         """Give *jobs*, oldest first, to consumers that are known to be idle."""
         self._jobs.extend(jobs)
+        self._is_fresh = True
         self._wake(1)
 
     async def take(self) -> Delivery:
@@ -73,17 +75,17 @@ class Slots:
         return left
 
     async def _wait(self) -> None:
-        woken = False
         while not self._jobs:
             if self._is_closed:
                 raise trio.EndOfChannel
             self._freed.unpark()
             await self._idle.park()
             self._coming -= 1
-            woken = True
-        if woken and len(self._jobs) > 1:
-            # The one who woke us is busy with a job that suspends, or we would
-            # have found nothing: time to wake everybody who is needed.
+        if self._is_fresh:
+            self._is_fresh = False
+        elif len(self._jobs) > 1:
+            # The consumer who woke us has a job that suspends, or we would have
+            # found nothing: time to wake everybody who is needed.
             self._wake(len(self._jobs) - 1)
 
     def _wake(self, count: int) -> None:
