@@ -1,5 +1,7 @@
 """Those who fetch, settle, beat and leave."""
 
+import attrs
+
 from kiq_trio._store.fetching import Delivery, fetch
 from kiq_trio._store.registering import Beat, beat, leave, register
 from kiq_trio._store.settling import (
@@ -82,13 +84,23 @@ class Processes:
 
     async def _settle(self, process: Process) -> None:
         batch = [(d, self._decide(d)) for d in process.settling.values()]
-        settled = await settle(
-            LINE, process.identity, batch, dead_limit=LIMIT, dead_timeout=LONG
-        )
-        for (delivery, _), how in zip(batch, settled, strict=True):
-            if how is Settled.CLASH:
-                process.running[delivery.id] = delivery
+        while batch:
+            settled = await settle(
+                LINE, process.identity, batch, dead_limit=LIMIT, dead_timeout=LONG
+            )
+            # As the settler does: what clashes stays on its way until it is there,
+            # for a late copy of the first attempt may yet settle it.
+            batch = [
+                (delivery, self._distinguish(settlement))
+                for (delivery, settlement), how in zip(batch, settled, strict=True)
+                if how is Settled.CLASH
+            ]
         process.settling = {}
+
+    def _distinguish(self, settlement: Settlement) -> Settlement:
+        assert isinstance(settlement, Retry | Kill)
+        mark = b"c%d" % self._world.count()
+        return attrs.evolve(settlement, payload=settlement.payload + mark)
 
     def _decide(self, delivery: Delivery) -> Settlement:
         # Two entries with one jid fail alike, so their payloads clash. The second
