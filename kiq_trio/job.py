@@ -103,9 +103,9 @@ class Job:
             fields["jid"] = self.jid
         if self.retry is not None:
             fields["retry"] = self.retry
-        fields.update(
-            (name, value) for name, value in self.rest.items() if value is not None
-        )
+        fields.update(self.rest)
+        if None in self.rest.values():
+            return {name: value for name, value in fields.items() if value is not None}
         return fields
 
     def encode(self) -> bytes:
@@ -140,7 +140,7 @@ class Job:
 
     @property
     def retry_count(self) -> int | None:
-        """How often it was retried: 0 after its first failure, None before."""
+        """How often it was retried, 0 after its first failure and None before."""
         count = self.rest.get("retry_count")
         return count if type(count) is int else None
 

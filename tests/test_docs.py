@@ -1,0 +1,131 @@
+"""The documentation builds, its programs run, and what it names is there."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from kiq_trio._store import keys
+from kiq_trio._store.keys import KEYS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "kiq_trio"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+
+PROGRAMS = re.findall(
+    r"```python\n(.*?)```\n\n```text\n(.*?)```",
+    (DOCS / "tutorial.md").read_text(),
+    re.DOTALL,
+)
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    missing = [
+        name for name in ("sphinx", "myst_parser", "furo") if not find_spec(name)
+    ]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}, of the extra `docs`")
+
+    options = ("-q", "-E", "-W", "--keep-going", "-b", "html")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, DOCS, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "output"), PROGRAMS)
+def test_a_program_of_the_tutorial_prints_what_it_says(code: str, output: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, output), done.stderr
+
+
+def test_the_tutorial_has_no_program_that_is_not_run() -> None:
+    assert len(PROGRAMS) == (DOCS / "tutorial.md").read_text().count("```python\n") > 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    included = re.findall(r"```{(?:literal)?include} (\S+)", page.read_text())
+
+    missing = [to for to in (*links, *included) if not (page.parent / to).exists()]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_test_that_is_named_exists(page: Path) -> None:
+    sources = [path.read_text() for path in ROOT.glob("tests/**/test_*.py")]
+    there = {name for text in sources for name in re.findall(r"def (test_\w+)", text)}
+
+    assert set(re.findall(r"`(test_\w+)`", page.read_text())) <= there
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_room_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`(?:kiq_trio/)?(_?[\w/]*\w\.py)`", page.read_text())
+
+    missing = [room for room in named if not (PACKAGE / room).exists()]
+
+    assert missing == []
+
+
+def test_the_keys_that_are_said_to_be_reserved_are_touched_by_nothing() -> None:
+    page = (DOCS / "keys.md").read_text()
+    [sentence] = re.findall(r"reserved and not used yet: ([^.]+)\.", page)
+    reserved = re.findall(r"`(\S+)`", sentence)
+    handles = {
+        name
+        for name, value in vars(keys).items()
+        if value in reserved
+        or (name.endswith("_key") and name != "stat_key" and value("TOKEN") in reserved)
+    }
+    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "keys.py"]
+    nodes = [node for path in modules for node in ast.walk(ast.parse(path.read_text()))]
+    scripts = "".join(path.read_text() for path in PACKAGE.rglob("*.lua"))
+
+    assert set(reserved) <= {key.pattern for key in KEYS}
+    assert len(handles) == len(reserved)
+    assert not handles & {node.id for node in nodes if isinstance(node, ast.Name)}
+    assert not [name for name in reserved if re.sub("[A-Z]+", "", name) in scripts]
+
+
+def test_the_line_for_systemd_mends_a_file_and_minds_none(tmp_path: Path) -> None:
+    if shutil.which("redis-check-aof") is None:
+        pytest.skip("redis-check-aof is not on the PATH")
+    page = (DOCS / "running.md").read_text()
+    [line] = re.findall(r"^ExecStartPre=/bin/sh -c '(.*)'$", page, re.MULTILINE)
+    command = ["/bin/sh", "-c", line.replace("/var/lib/redis", os.fspath(tmp_path))]
+
+    assert subprocess.run(command, check=False).returncode == 0
+
+    whole = (
+        b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+    )
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    name = "appendonly.aof.1.incr.aof"
+    (folder / "appendonly.aof.manifest").write_text(f"file {name} seq 1 type i\n")
+    (folder / name).write_bytes(whole + b"*3\r\n$3\r\nSET\r\n$1\r\nb")
+
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert (folder / name).read_bytes() == whole
