@@ -6,6 +6,8 @@ and is settled by `_pipeline/settlement.py` and `_pipeline/settler.py`. `kiq.py`
 the door, `_house.py` says who is inside whom.
 """
 
+from kiq_trio._reporters.instrumenter import Instrumenter
+from kiq_trio._reporters.stats import Stats
 from kiq_trio._version import __version__
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.servers import server_from_url
@@ -21,12 +23,12 @@ from kiq_trio.errors import (
     ServerUnfitError,
     UnknownWorkerError,
 )
-from kiq_trio.events import Aborted, Failed, Interrupted, Succeeded
+from kiq_trio.events import Aborted, Ended, Failed, Interrupted, Started, Succeeded
 from kiq_trio.job import Job
 from kiq_trio.kiq import Kiq
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
-from kiq_trio.worker import Worker, worker
+from kiq_trio.worker import Options, Worker, worker
 
 __all__ = [
     "Aborted",
@@ -35,16 +37,21 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "EncodeError",
+    "Ended",
     "Failed",
+    "Instrumenter",
     "Interrupted",
     "Job",
     "JobTimeoutError",
     "Kiq",
     "KiqError",
     "NotRunningError",
+    "Options",
     "Redis",
     "Reporter",
     "ServerUnfitError",
+    "Started",
+    "Stats",
     "Succeeded",
     "Timing",
     "UnknownWorkerError",

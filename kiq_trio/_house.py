@@ -13,6 +13,7 @@ service runs until nobody depends on it. All share one deadline.
 """
 
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -72,7 +73,7 @@ class Stop:
         deadline: when running jobs are cancelled, on Trio's clock.
     """
 
-    deadline: float = float("inf")
+    deadline: float = math.inf
 
     def begin(self, grace: float) -> None:
         """Give running jobs *grace* seconds from now on."""
@@ -84,6 +85,9 @@ class Stop:
         """Return *finish*, given up soon after the deadline."""
 
         async def limited() -> None:
+            # Still opening, and cancelled: nobody has set a deadline yet.
+            if self.deadline == math.inf:
+                self.begin(0)
             # Shielded, for a cancelled program must still write down what it
             # holds; short, for it wants to end.
             with trio.CancelScope(deadline=self.deadline + _AFTERMATH, shield=True):
@@ -166,7 +170,8 @@ async def open_house(
                 async with _stopping(stop, config):
                     yield house
                 return
-            await check_fitness(redis)
+            if not tools.server.is_in_process:
+                await check_fitness(redis)
             broadcast = Broadcast([Mailbox(reporter) for reporter in reporters])
             plant = _build_plant(config, tools, redis, broadcast)
             house.plant = plant
@@ -234,7 +239,7 @@ async def _serving(
         ledger=plant.ledger,
         portrait=portrait,
         interval=timing.heartbeat,
-        is_quiet=lambda: lease.is_quiet or stop.deadline < float("inf"),
+        is_quiet=lambda: lease.is_quiet or stop.deadline < math.inf,
         on_signal=on_signal,
     )
     stager = Stager(

@@ -20,7 +20,7 @@ class Succeeded:
 
 @attrs.define
 class Failed:
-    """The worker raised, ran too long, is unknown, or the payload is no job.
+    """The worker raised, ran too long, or is unknown.
 
     Attributes:
         error: what it raised.
@@ -36,7 +36,7 @@ class Aborted:
     """The job was not run, on purpose, and is done with.
 
     Attributes:
-        reason: why, in one word: `unreadable`.
+        reason: why, in one word.
         took: seconds, always 0.
     """
 

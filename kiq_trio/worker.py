@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Self, TypeVar
@@ -90,6 +91,7 @@ class Worker(Generic[P, R]):
         self.options = options
         self.is_async = inspect.iscoroutinefunction(function)
         self._signature = _positional_signature(function, name)
+        self._arity = _arity(self._signature)
         self._fields = _payload_fields(options)
         self.__doc__ = function.__doc__
 
@@ -109,26 +111,40 @@ class Worker(Generic[P, R]):
         Raises:
             TypeError: the worker does not take such arguments.
         """
+        # Binding costs as much as all the rest, and is for names and for mistakes.
+        is_plain = not kwargs and len(args) in self._arity
+        return Job(
+            job_class=self.name,
+            args=list(args if is_plain else self._bind(args, kwargs)),
+            queue=self.options.queue,
+            retry=self.options.retry,
+            rest=self._fields,
+        )
+
+    def _bind(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}.new(): {error}") from None
         if kwargs:
             bound.apply_defaults()
-        return Job(
-            job_class=self.name,
-            args=list(bound.args),
-            queue=self.options.queue,
-            retry=self.options.retry,
-            rest=self._fields,
-        )
+        return bound.args
 
     def set(self, **options: Any) -> Self:
         """Return this worker with other options, for one job or several.
 
         Raises:
-            ConfigError: an option is unknown or its value not allowed.
+            ConfigError: an option is unknown, its value not allowed, or it does
+                not travel with a job: `timeout` and `exclusive` are the worker's.
         """
+        for name in ("timeout", "exclusive"):
+            if name in options:
+                raise ConfigError(
+                    f"{name} cannot be set for one job: it belongs to the worker "
+                    f"{self.name}, wherever that runs"
+                )
         return type(self)(
             self.function,
             name=self.name,
@@ -189,6 +205,15 @@ def _payload_fields(options: Options) -> dict[str, Any]:
     if options.tags:
         fields["tags"] = list(options.tags)
     return fields
+
+
+def _arity(signature: inspect.Signature) -> range:
+    """Return how many arguments may be given by position."""
+    parameters = signature.parameters.values()
+    needed = [one for one in parameters if one.default is one.empty]
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return range(len(needed) - 1, sys.maxsize)
+    return range(len(needed), len(parameters) + 1)
 
 
 def _positional_signature(function: Callable[..., Any], name: str) -> inspect.Signature:

@@ -1,7 +1,6 @@
 """What every test may ask for: a server of either kind, and a clock."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -31,11 +30,7 @@ def clock() -> TrioClock:
 @pytest.fixture(scope="session")
 def real_server() -> Iterator[RealServer]:
     """The suite's own Redis, one for all tests; `server` empties it for each."""
-    names = ("valkey-server", "redis-server")
-    binary = next((name for name in names if shutil.which(name)), None)
-    if binary is None and "CI" not in os.environ:
-        pytest.skip(f"neither {names[0]} nor {names[1]} is on the PATH")
-    with RealServer(binary=binary or names[0]) as server:
+    with RealServer() as server:
         yield server
 
 

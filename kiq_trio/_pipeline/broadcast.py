@@ -30,6 +30,7 @@ class Mailbox:
     reporter: Reporter
     lost: int = attrs.field(default=0, init=False)
     interests: frozenset[type] = attrs.field(factory=frozenset, init=False)
+    _was_mute: bool = attrs.field(default=False, init=False)
     _send: trio.MemorySendChannel[Sequence[Event]] = attrs.field(init=False)
     _receive: trio.MemoryReceiveChannel[Sequence[Event]] = attrs.field(init=False)
 
@@ -65,6 +66,18 @@ class Mailbox:
                 logger.exception("%r raised; next try in %g s", self.reporter, pause)
                 await trio.sleep(pause)
 
+    def ask(self) -> None:
+        """Ask the reporter what it listens to; to nothing if it cannot say."""
+        try:
+            self.interests = frozenset(self.reporter.interests())
+        except Exception:
+            if not self._was_mute:
+                logger.exception("%r cannot say what interests it", self.reporter)
+            self._was_mute = True
+            self.interests = frozenset()
+        else:
+            self._was_mute = False
+
     def close(self) -> None:
         """Let `run` end when all that was offered is told."""
         self._send.close()
@@ -96,6 +109,12 @@ class Broadcast:
         self._pending.append(event)
         if len(self._pending) == 1:
             self._arrival.unpark()
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        """Pass *events* on at once, after what was told before."""
+        self._pending += events
+        if self._pending:
+            self._offer()
 
     def close(self) -> None:
         """Let `run` end when every reporter has heard all there is to tell."""
@@ -132,7 +151,7 @@ class Broadcast:
     def _ask(self) -> None:
         """Ask every reporter anew what it listens to: log levels change."""
         for mailbox in self.mailboxes:
-            mailbox.interests = mailbox.reporter.interests()
+            mailbox.ask()
         self.wanted = frozenset().union(*(box.interests for box in self.mailboxes))
 
 

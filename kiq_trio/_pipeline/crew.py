@@ -53,7 +53,8 @@ class Crew:
         self._consuming.deadline = deadline
 
     def cancel_runs(self) -> None:
-        """Interrupt everything that runs now, and go on with other jobs."""
+        """Forget all jobs that are here, as others have them; go on with new ones."""
+        self.slots.take_back()
         self._consuming.cancel()
 
     async def _consume(self) -> None:

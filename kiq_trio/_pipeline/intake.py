@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-import attrs
-
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.errors import ConfigError, DecodeError
 from kiq_trio.job import Job, to_ms
@@ -45,11 +43,19 @@ def prepare(
             f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
         )
     due_at = _due_at(now, in_, job.at if at is None else at)
-    stamps: dict[str, Any] = {}
-    if "created_at" not in job.rest:
-        stamps["created_at"] = to_ms(now)
-    stamps["enqueued_at"] = to_ms(now) if due_at is None else None
-    job = attrs.evolve(job, jid=job.jid or jid, at=due_at, rest={**job.rest, **stamps})
+    now_ms = to_ms(now)
+    rest = {"created_at": now_ms, **job.rest}
+    rest["enqueued_at"] = now_ms if due_at is None else None
+    # Made anew: `attrs.evolve` takes longer than the rest of this function.
+    job = Job(
+        job_class=job.job_class,
+        args=job.args,
+        queue=job.queue,
+        jid=job.jid or jid,
+        retry=job.retry,
+        at=due_at,
+        rest=rest,
+    )
     entry = Entry(
         jid=job.jid,
         queue=job.queue if due_at is None else None,

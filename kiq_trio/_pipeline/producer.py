@@ -1,10 +1,11 @@
 """Fetches jobs from one queue, exactly as many as there is room for."""
 
+import logging
 from collections.abc import Callable
 
 import attrs
 import trio
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from trio_util import move_on_when
 
 from kiq_trio._pipeline.lease import Lease
@@ -13,6 +14,8 @@ from kiq_trio._store.fetching import MOST_JOBS, fetch
 from kiq_trio._store.waiting import wait_for_work
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import FencedError, QueuePausedError
+
+logger = logging.getLogger("kiq_trio.producer")
 
 _SHIELD = 1.0
 _JITTER = 0.02
@@ -43,6 +46,7 @@ class Producer:
     wait: float
     random: Callable[[], float]
     _call: int = attrs.field(default=1, init=False)
+    _is_refused: bool = attrs.field(default=False, init=False)
 
     async def run(self) -> None:
         """Fetch whenever we may, for ever."""
@@ -62,8 +66,19 @@ class Producer:
                 # Presence will find out why, and close or reopen us.
                 await trio.sleep(self.interval)
             except QueuePausedError:
+                # This number is used up: repeated, it would find an empty queue.
+                self._call += 1
+                await trio.sleep(_PAUSE_INTERVAL)
+            except ResponseError as error:
+                # Its key is no list, or we may not touch it: no other queue suffers.
+                if not self._is_refused:
+                    logger.error("nothing is taken from %s: %s", self.queue, error)
+                    self._is_refused = True
                 await trio.sleep(_PAUSE_INTERVAL)
             else:
+                if self._is_refused:
+                    logger.info("jobs of %s are taken again", self.queue)
+                    self._is_refused = False
                 if found == 0:
                     await self._wait_for_work()
 

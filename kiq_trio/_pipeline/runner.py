@@ -38,6 +38,7 @@ class Runner:
         checkpoint afterwards, where the cancellation is felt again.
         """
         worker = self.workers.get(job.job_class)
+        scope: trio.CancelScope | None = None
         try:
             if worker is None:
                 raise UnknownWorkerError(job.job_class, tuple(self.workers))  # noqa: TRY301 - one way to fail.
@@ -57,7 +58,7 @@ class Runner:
             raise
         except BaseException as error:  # noqa: BLE001 - a job may raise anything.
             took = self.clock() - began
-            if _is_cancellation(error) and _is_cancelled_from_outside():
+            if _is_cancellation(error) and _is_cancelled_from_outside(scope):
                 return Interrupted(took)
             return Failed(error, took)
         return Succeeded(self.clock() - began)
@@ -86,7 +87,9 @@ class Runner:
         await trio.to_thread.run_sync(worker.function, *job.args, limiter=self.threads)
 
 
-def _is_cancelled_from_outside() -> bool:
+def _is_cancelled_from_outside(exclusive: trio.CancelScope | None) -> bool:
+    if exclusive is not None and exclusive.cancel_called:
+        return True
     return trio.current_effective_deadline() <= trio.current_time()
 
 

@@ -54,6 +54,7 @@ class Settler:
         dead_timeout: for how many seconds.
         limit: how many unsettled runs make the consumers wait.
         random: returns chance, from 0 up to 1.
+        is_full: whether consumers should wait for `room`.
     """
 
     redis: Redis
@@ -63,6 +64,7 @@ class Settler:
     dead_timeout: float
     limit: int
     random: Callable[[], float]
+    is_full: bool = attrs.field(default=False, init=False)
     _waiting: list[Unsettled] = attrs.field(factory=list, init=False)
     _in_flight: int = attrs.field(default=0, init=False)
     _arrival: trio.lowlevel.ParkingLot = attrs.field(
@@ -77,18 +79,16 @@ class Settler:
         """How many runs Redis does not know to have ended."""
         return len(self._waiting) + self._in_flight
 
-    @property
-    def is_full(self) -> bool:
-        """Whether consumers should wait for `room`."""
-        return self.size >= self.limit
-
     def add(
         self, delivery: Delivery, settlement: Settlement, event: Ended | None = None
     ) -> None:
         """Take note that a run has ended; *event* is told once Redis knows."""
         self._waiting.append(Unsettled(delivery, settlement, event))
-        if len(self._waiting) == 1:
+        waiting = len(self._waiting)
+        if waiting == 1:
             self._arrival.unpark()
+        elif waiting + self._in_flight >= self.limit:
+            self.is_full = True
 
     async def room(self) -> None:
         """Wait until there are fewer than `limit` unsettled runs."""
@@ -112,6 +112,7 @@ class Settler:
             self._in_flight = len(batch)
             await self._settle(batch)
             self._in_flight = 0
+            self.is_full = len(self._waiting) >= self.limit
             self._written.unpark_all()
 
     async def _settle(self, batch: list[Unsettled]) -> None:
@@ -134,16 +135,15 @@ class Settler:
                         one.delivery.id,
                     )
             pending = clashes
-        for one in batch:
-            if one.event is not None:
-                self.broadcast.tell(one.event)
+        self.broadcast.tell_all([one.event for one in batch if one.event is not None])
 
     async def _write(self, batch: list[Unsettled]) -> list[Settled]:
         """Write until Redis takes it: what it refuses stays ours, and waits."""
-        has_warned = False
+        generation = self.redis.generation
+        was_refused = False
         while True:
             try:
-                return await settle(
+                results = await settle(
                     self.redis,
                     self.lease.identity,
                     [(one.delivery, one.settlement) for one in batch],
@@ -151,10 +151,18 @@ class Settler:
                     dead_timeout=self.dead_timeout,
                 )
             except ResponseError as error:
-                if not has_warned:
+                if not was_refused:
                     logger.error("jobs cannot be settled: %s", error)
-                    has_warned = True
+                    was_refused = True
                 await trio.sleep(_PAUSE)
+                continue
+            if was_refused or self.redis.generation != generation:
+                # Asked more than once, Redis may have moved at first what is gone
+                # now: no reason to say that others have it.
+                return [
+                    Settled.MOVED if one is Settled.GONE else one for one in results
+                ]
+            return results
 
     def _distinguish(self, settlement: Settlement) -> Settlement:
         """Make the payload differ from an equal one that is there already.

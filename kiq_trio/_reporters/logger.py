@@ -45,7 +45,7 @@ def describe(event: Event) -> dict[str, Any]:
     assert type(event) is Ended
     outcome = event.outcome
     fields = _fields(f"job_{_NAMES[type(outcome).__name__]}", event.job)
-    fields["timing"] = round(outcome.took * 1000, 3)
+    fields["timing"] = round(outcome.took, 6)
     if type(outcome) is Aborted:
         fields["reason"] = outcome.reason
     elif type(outcome) is Failed:

@@ -60,6 +60,7 @@ class Presence:
     on_burial: Callable[[], None]
     _pulse: Pulse = attrs.field(init=False)
     _is_registered: bool = attrs.field(default=False, init=False)
+    _staying: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -68,13 +69,16 @@ class Presence:
         client = self.server.connect_sync(timeout=self.timing.beat)
         self._pulse = virtual_pulse() if client is None else real_pulse()
         await self._register()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._beat_forever, client)
-            nursery.start_soon(self._fence_forever)
-            task_status.started()
+        task_status.started()
+        with self._staying:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._beat_forever, client)
+                nursery.start_soon(self._fence_forever)
 
     async def leave(self) -> None:
         """Go for good; jobs we could not settle are left to the others."""
+        # A beat that finds us gone would take it for a burial, and join anew.
+        self._staying.cancel()
         if self.lease.identity and not await leave(self.redis, self.lease.identity):
             logger.warning(
                 "%s leaves jobs behind; another process gives them back",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import attrs
 import trio
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from kiq_trio._services.recovery import recover
 from kiq_trio._store.burying import (
@@ -24,6 +24,7 @@ from kiq_trio._store.burying import (
     read_orphans,
 )
 from kiq_trio._store.registering import read_counters
+from kiq_trio._store.showing import hide
 from kiq_trio._wire.client import Redis
 from kiq_trio.timing import Timing
 
@@ -87,7 +88,12 @@ class Rescuer:
             if await bury_orphan(self.redis, identity):
                 logger.warning("%s had left jobs behind", identity)
         for identity in await read_graves(self.redis):
-            await self._drain(identity)
+            try:
+                await self._drain(identity)
+            except ResponseError as error:
+                # One grave that Redis will not let us empty stays; the others,
+                # and those who die meanwhile, need not wait for it.
+                logger.error("jobs of %s cannot be given back: %s", identity, error)
 
     def _stood_still(self, counters: dict[str, int]) -> list[tuple[str, int]]:
         now = self._looked_at
@@ -116,19 +122,18 @@ class Rescuer:
     async def _drain(self, identity: str) -> None:
         held = await read_grave(self.redis, identity)
         moves = [recover(one, self.now()) for one in held]
-        try:
-            await drain(
-                self.redis,
-                identity,
-                moves,
-                now=self.now(),
-                dead_limit=self.dead_limit,
-                dead_timeout=self.dead_timeout,
-            )
-        except ValueError:
-            # Registered after all: whoever it is, its jobs are its own.
-            return
-        if moves:
+        # Whoever is listed in the UI slows the stagers of all others down. Before
+        # the grave is closed: until then somebody comes back to do it.
+        await hide(self.redis, identity)
+        is_closed = await drain(
+            self.redis,
+            identity,
+            moves,
+            now=self.now(),
+            dead_limit=self.dead_limit,
+            dead_timeout=self.dead_timeout,
+        )
+        if moves and is_closed:
             logger.warning(
                 "%d jobs of %s are back in their queues, %d in the dead set",
                 sum(not move.to_dead for move in moves),

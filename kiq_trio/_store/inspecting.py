@@ -1,7 +1,7 @@
 """Looking at what is there, without touching it."""
 
 from kiq_trio._store.doubt import persist_one
-from kiq_trio._store.keys import PROCESSES, backup_key
+from kiq_trio._store.keys import PROCESSES, SHOWN, backup_key
 from kiq_trio._wire.client import Redis
 
 
@@ -11,6 +11,7 @@ async def count_held(redis: Redis, identity: str) -> int:
 
 
 async def read_strangers(redis: Redis, identity: str) -> list[str]:
-    """Return the registered processes other than *identity*."""
-    registered = await persist_one(redis, ("HKEYS", PROCESSES))
-    return sorted({one.decode() for one in registered} - {identity})
+    """Return the registered processes other than *identity*, Ruby's included."""
+    ours = await persist_one(redis, ("HKEYS", PROCESSES))
+    shown = await persist_one(redis, ("SMEMBERS", SHOWN))
+    return sorted({one.decode() for one in {*ours, *shown}} - {identity})

@@ -35,7 +35,7 @@ def test_keyword_arguments_are_bound_to_their_positions() -> None:
 
 def test_arguments_the_worker_does_not_take_are_refused_at_once() -> None:
     with pytest.raises(TypeError, match=r"welcome\.new\(\)"):
-        welcome.new()  # type: ignore[call-arg] - that is the point.
+        welcome.new()  # type: ignore[call-arg]
 
 
 def test_a_function_with_keyword_only_arguments_cannot_be_a_worker() -> None:
@@ -83,4 +83,4 @@ def test_options_that_cannot_work_are_refused(
     options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        worker(**options)  # type: ignore[arg-type] - that is the point.
+        worker(**options)  # type: ignore[arg-type]

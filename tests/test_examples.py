@@ -1,0 +1,139 @@
+"""The examples are run, and the README says what they do."""
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from kiq_trio import Kiq
+from tests.cli.program import LONG, started
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+README = (ROOT / "README.md").read_text()
+CODE, OUTPUT = re.findall(r"```(?:python)?\n(.*?)```", README, re.DOTALL)[:2]
+
+
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def without_docstrings(source: str) -> str:
+    """Return the code as Python reads it, but for what it says about itself."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Module(body=body)
+                | ast.FunctionDef(body=body)
+                | ast.AsyncFunctionDef(body=body)
+            ):
+                match body[0]:
+                    case ast.Expr(value=ast.Constant(value=str())):
+                        del body[0]
+    return ast.unparse(tree)
+
+
+def test_the_readme_shows_the_code_of_hello() -> None:
+    hello = (EXAMPLES / "hello.py").read_text()
+
+    assert without_docstrings(CODE) == without_docstrings(hello)
+
+
+@pytest.mark.slow
+def test_hello_prints_what_the_readme_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "hello.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == OUTPUT
+
+
+async def test_a_request_of_the_web_app_enqueues_a_job(
+    autojump_clock: MockClock,
+) -> None:
+    example = load("web_app")
+
+    async with Kiq(
+        redis_url="memory://", queues={"mail": 10}, workers=[example.welcome]
+    ) as kiq:
+        client = example.make_app(kiq).test_client()
+        answer = await client.post("/welcome", json={"user_id": 42})
+        assert answer.status_code == 202
+        assert len((await answer.get_json())["jid"]) == 24
+        await kiq.wait_idle()
+        await wait_all_tasks_blocked()
+        answer = await client.get("/stats")
+
+    assert await answer.get_json() == {"succeeded": {"welcome": 1}, "failed": {}}
+
+
+@pytest.mark.slow
+async def test_the_web_app_serves_until_it_is_told_to_stop() -> None:
+    example = load("web_app")
+
+    async with trio.open_nursery() as nursery:
+        main = partial(example.main, "memory://", "127.0.0.1:0")
+        [url] = await nursery.start(main)
+        request = urllib.request.Request(
+            f"{url}/welcome",
+            data=json.dumps({"user_id": 42}).encode(),
+            headers={"content-type": "application/json"},
+        )
+        answer = await trio.to_thread.run_sync(ask, request)
+        signal.raise_signal(signal.SIGTERM)
+
+    assert len(answer["jid"]) == 24
+
+
+def ask(request: urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=LONG) as answer:
+        assert answer.status == 202
+        return json.load(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_the_service_runs_what_another_process_enqueues(tmp_path: Path) -> None:
+    url = f"embedded://{tmp_path / 'redis'}"
+
+    with started("run", "service:kiq", url=url, cwd=EXAMPLES) as service:
+        assert service.stdout is not None
+        client = subprocess.run(
+            [sys.executable, "service.py"],
+            cwd=EXAMPLES,
+            env={**os.environ, "REDIS_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONG,
+        )
+        assert (client.returncode, client.stderr) == (0, "")
+        assert client.stdout == "four jobs are enqueued\n"
+        while "the daily report is printed" not in (line := service.stdout.readline()):
+            assert line, "the service ended by itself"
+        service.send_signal(signal.SIGTERM)
+        said, _ = service.communicate(timeout=LONG)
+
+    assert service.returncode == 0, said
