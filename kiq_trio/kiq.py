@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import trio
 
-from kiq_trio._house import House, Tools, open_house
+from kiq_trio._house import House, open_house
 from kiq_trio._pipeline.intake import Moment, Span, prepare
 from kiq_trio._pipeline.lane import Entry
+from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.logger import Logger
 from kiq_trio._reporters.stats import Stats

@@ -24,6 +24,8 @@ FLOORS: dict[str, int] = {
     "_pipeline": 4,
     "_reporters": 4,
     "_services": 5,
+    "_stop": 6,
+    "_plant": 6,
     "_house": 6,
     "kiq": 6,
     "__init__": 7,

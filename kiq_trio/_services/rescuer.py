@@ -58,6 +58,7 @@ class Rescuer:
     dead_timeout: float
     _notes: dict[str, Note] = attrs.field(factory=dict, init=False)
     _orphans: dict[str, float] = attrs.field(factory=dict, init=False)
+    _stuck: set[str] = attrs.field(factory=set, init=False)
     _looked_at: float = attrs.field(default=float("-inf"), init=False)
 
     async def run(
@@ -93,7 +94,11 @@ class Rescuer:
             except ResponseError as error:
                 # One grave that Redis will not let us empty stays; the others,
                 # and those who die meanwhile, need not wait for it.
-                logger.error("jobs of %s cannot be given back: %s", identity, error)
+                if identity not in self._stuck:
+                    logger.error("jobs of %s cannot be given back: %s", identity, error)
+                    self._stuck.add(identity)
+            else:
+                self._stuck.discard(identity)
 
     def _stood_still(self, counters: dict[str, int]) -> list[tuple[str, int]]:
         now = self._looked_at

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 import trio
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from kiq_trio._store.keys import SHOWN
+from kiq_trio._store.keys import DEAD, SHOWN
 from kiq_trio._store.staging import Due, Move, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
@@ -24,6 +24,7 @@ logger = logging.getLogger("kiq_trio.stager")
 _FULL_BATCH = 200
 _LATENESS = 0.02
 _MANY = 10
+_NEXT_TRY = 5.0
 
 
 @attrs.define(eq=False)
@@ -45,6 +46,7 @@ class Stager:
     poll: float
     now: Callable[[], float]
     random: Callable[[], float]
+    _refused: set[str] = attrs.field(factory=set, init=False)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -66,20 +68,53 @@ class Stager:
         """Stage what is due now; return seconds until it is worth another look."""
         pause = self._interval(int(await self.redis.raw("SCARD", SHOWN)))
         for source in self.sources:
-            due = await self._stage(source)
+            try:
+                due = await self._stage(source)
+            except ResponseError as error:
+                self._refuse(source, error)
+                continue
+            self._refused.discard(source)
             if due.next_at is not None:
                 # A little late rather than early, and not all processes at once.
                 wait = due.next_at - due.now + _LATENESS * self.random()
                 pause = min(pause, max(wait, 0.001))
-        return pause
+        return min(pause, _NEXT_TRY) if self._refused else pause
 
     async def _stage(self, source: str) -> Due:
+        stuck = 0
         while True:
-            due = await read_due(self.redis, source, limit=_FULL_BATCH)
+            due = await read_due(self.redis, source, limit=_FULL_BATCH, skip=stuck)
             moves = [self._move(source, member, at) for member, at in due.entries]
-            await stage(self.redis, source, moves)
+            stuck += await self._stage_page(source, moves)
             if len(due.entries) < _FULL_BATCH:
                 return due
+
+    async def _stage_page(self, source: str, moves: Sequence[Move]) -> int:
+        """Stage *moves*, but for queues that refuse; return how many have to stay."""
+        queues = {move.queue or DEAD for move in moves}
+        try:
+            await stage(self.redis, source, moves)
+        except ResponseError:
+            # Nothing was moved. One of the queues is to blame, no other shall suffer.
+            pass
+        else:
+            self._refused -= queues
+            return 0
+        stuck = 0
+        for queue in queues:
+            some = [move for move in moves if (move.queue or DEAD) == queue]
+            try:
+                await stage(self.redis, source, some)
+                self._refused.discard(queue)
+            except ResponseError as error:
+                self._refuse(queue, error)
+                stuck += len(some)
+        return stuck
+
+    def _refuse(self, name: str, error: ResponseError) -> None:
+        if name not in self._refused:
+            logger.error("what is due for %s has to wait: %s", name, error)
+            self._refused.add(name)
 
     def _move(self, source: str, member: bytes, score: float) -> Move:
         try:

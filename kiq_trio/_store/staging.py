@@ -37,15 +37,19 @@ class Move:
     new: bytes
 
 
-async def read_due(redis: Redis, source: str, *, limit: int = 200) -> Due:
+async def read_due(
+    redis: Redis, source: str, *, limit: int = 200, skip: int = 0
+) -> Due:
     """Return what is due in *source*, at most *limit* members, in one round trip.
+
+    The first *skip* members are left out.
 
     Raises:
         redis.exceptions.RedisError: no answer, and no second try.
     """
     commands: list[Command] = [
         ("TIME",),
-        ("ZRANGE", source, 0, limit - 1, "WITHSCORES"),
+        ("ZRANGE", source, skip, skip + limit - 1, "WITHSCORES"),
     ]
     (seconds, micros), reply = raise_first(await redis.send(commands))
     now = int(seconds) + int(micros) / 1_000_000

@@ -141,6 +141,7 @@ async def test_a_job_that_does_not_hear_is_named_and_waited_for(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
     recorder: Recorder,
+    later: Kiq,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     @worker()
@@ -155,6 +156,9 @@ async def test_a_job_that_does_not_hear_is_named_and_waited_for(
 
     assert job.jid in caplog.text
     assert recorder.names == ["Started", "Succeeded"]
+    async with later:
+        assert await places(later) == {}
+        assert await later.redis.raw("HLEN", "kiq:processes") == 0
 
 
 async def test_a_started_instance_cannot_be_started_again(

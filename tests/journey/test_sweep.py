@@ -114,8 +114,7 @@ class Life:
         """Run the four jobs until all is done, or the axe falls."""
         async with self.kiq(server=False) as client:
             self.jobs = [
-                await client.enqueue(one.new(one.name))
-                for one in self.workers
+                await client.enqueue(one.new(one.name)) for one in self.workers
             ]
         self.server.axe = axe
         with axe.scope:

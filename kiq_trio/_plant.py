@@ -1,0 +1,148 @@
+"""What runs jobs: the crews, and what they share."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.consumer import Consumer
+from kiq_trio._pipeline.crew import Crew
+from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.ledger import Ledger
+from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.runner import Runner
+from kiq_trio._pipeline.settler import Settler
+from kiq_trio._pipeline.slots import Slots
+from kiq_trio._stop import AFTERMATH, Stop
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.seam import Server
+from kiq_trio.config import Config
+
+logger = logging.getLogger("kiq_trio")
+
+
+@attrs.frozen
+class Tools:
+    """What the house takes from outside, so that tests can bring their own.
+
+    Attributes:
+        server: the Redis to use.
+        now: returns epoch seconds.
+        random: returns chance, from 0 up to 1.
+    """
+
+    server: Server
+    now: Callable[[], float]
+    random: Callable[[], float]
+
+
+@attrs.define(eq=False)
+class Plant:
+    """What runs jobs.
+
+    Attributes:
+        lease: who we are in Redis.
+        ledger: what runs now.
+        settler: what has ended.
+        crews: who works off which queue.
+    """
+
+    lease: Lease
+    ledger: Ledger
+    settler: Settler
+    crews: Sequence[Crew]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job is here that Redis believes to be."""
+        return (
+            not self.ledger.running
+            and not self.settler.size
+            and all(crew.slots.is_empty for crew in self.crews)
+        )
+
+
+def build_plant(
+    config: Config, tools: Tools, redis: Redis, broadcast: Broadcast
+) -> Plant:
+    """Set up what *config* asks for; nothing runs yet."""
+    lease = Lease()
+    ledger = Ledger(now=tools.now)
+    settler = Settler(
+        redis=redis,
+        lease=lease,
+        broadcast=broadcast,
+        dead_limit=config.dead_limit,
+        dead_timeout=config.dead_timeout,
+        limit=4 * sum(config.queues.values()),
+        random=tools.random,
+    )
+    runner = Runner(
+        workers=config.workers,
+        lease=lease,
+        threads=trio.CapacityLimiter(config.threads),
+        clock=trio.lowlevel.current_clock().current_time,
+    )
+    shared: dict[str, Any] = {
+        "runner": runner,
+        "settler": settler,
+        "broadcast": broadcast,
+        "ledger": ledger,
+        "random": tools.random,
+        "retry_factor": config.timing.retry,
+    }
+    crews = []
+    for place, (queue, size) in enumerate(config.queues.items()):
+        slots = Slots()
+        producer = Producer(
+            redis=redis,
+            queue=queue,
+            slots=slots,
+            lease=lease,
+            can_wait=place < config.pool_size,
+            interval=config.fetch_interval,
+            wait=config.timing.wait,
+            random=tools.random,
+        )
+        consumers = [
+            Consumer(name=f"{queue}-{number}", slots=slots, **shared)
+            for number in range(size)
+        ]
+        crews.append(Crew(producer, consumers, slots, settler))
+    return Plant(lease, ledger, settler, crews)
+
+
+@asynccontextmanager
+async def working(plant: Plant, stop: Stop) -> AsyncIterator[None]:
+    """Let the crews work; leaving waits for them, for a while or for the deaf."""
+    failure: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as workers:
+            for crew in plant.crews:
+                await workers.start(crew.run)
+            try:
+                yield
+            except BaseException as error:  # noqa: BLE001 - raised again below.
+                failure = error
+            for crew in plant.crews:
+                crew.stop(stop.deadline)
+            nursery.start_soon(_name_the_deaf, stop, plant.ledger)
+        nursery.cancel_scope.cancel()
+    # The deaf have had their time; what they leave must still be written down.
+    stop.deadline = max(stop.deadline, trio.current_time())
+    if failure is not None:
+        raise failure
+
+
+async def _name_the_deaf(stop: Stop, ledger: Ledger) -> None:
+    """Say which jobs keep us from leaving, once they have been cancelled in vain."""
+    await trio.sleep_until(stop.deadline + AFTERMATH)
+    for run in list(ledger.running.values()):
+        logger.error(
+            "still waiting for a job that does not hear its cancellation: %s",
+            run.delivery.payload.decode(errors="replace")[:200],
+        )
