@@ -137,8 +137,9 @@ class Buffer:
             # A lane in trouble waits for its next try, but not what comes meanwhile.
             with trio.move_on_after(pause):
                 await self._arrival.wait()
-                with trio.move_on_after(self.flush_interval):
-                    await self._urgent.wait()
+                if not self._urgent.is_set():
+                    with trio.move_on_after(self.flush_interval):
+                        await self._urgent.wait()
         self._arrival = trio.Event()
         self._urgent = trio.Event()
 

@@ -46,6 +46,7 @@ class Producer:
     wait: float
     random: Callable[[], float]
     _call: int = attrs.field(default=1, init=False)
+    _limit: int = attrs.field(default=0, init=False)
     _is_refused: bool = attrs.field(default=False, init=False)
 
     async def run(self) -> None:
@@ -56,38 +57,49 @@ class Producer:
                 await self._produce()
 
     async def _produce(self) -> None:
+        woken = False
         while True:
             # A slot is one idle consumer. We hold a slot before we take a job, so
             # no job waits in our memory while another process could run it.
             room = await self.slots.wait_free()
-            try:
-                found = await self._fetch(min(room, MOST_JOBS))
-            except FencedError:
-                # Presence will find out why, and close or reopen us.
-                await trio.sleep(self.interval)
-            except QueuePausedError:
-                # This number is used up: repeated, it would find an empty queue.
-                self._call += 1
-                await trio.sleep(_PAUSE_INTERVAL)
-            except ResponseError as error:
-                # Its key is no list, or we may not touch it: no other queue suffers.
-                if not self._is_refused:
-                    logger.error("nothing is taken from %s: %s", self.queue, error)
-                    self._is_refused = True
-                await trio.sleep(_PAUSE_INTERVAL)
-            else:
-                if self._is_refused:
-                    logger.info("jobs of %s are taken again", self.queue)
-                    self._is_refused = False
-                if found == 0:
-                    await self._wait_for_work()
+            found = await self._try_fetch(min(room, MOST_JOBS))
+            if found == 0:
+                if woken:
+                    # One push wakes everybody who waits, and only one finds it.
+                    await trio.sleep(self.random() * _JITTER)
+                woken = await self._wait_for_work()
+
+    async def _try_fetch(self, limit: int) -> int | None:
+        """Fetch, or wait a while where Redis does not let us; return how many."""
+        try:
+            found = await self._fetch(limit)
+        except FencedError:
+            # Presence will find out why, and close or reopen us.
+            await trio.sleep(self.interval)
+        except QueuePausedError:
+            # This number is used up: repeated, it would find an empty queue.
+            self._conclude()
+            await trio.sleep(_PAUSE_INTERVAL)
+        except ResponseError as error:
+            # Its key is no list, or we may not touch it: no other queue suffers.
+            if not self._is_refused:
+                logger.error("nothing is taken from %s: %s", self.queue, error)
+                self._is_refused = True
+            await trio.sleep(_PAUSE_INTERVAL)
+        else:
+            if self._is_refused:
+                logger.info("jobs of %s are taken again", self.queue)
+                self._is_refused = False
+            return found
+        return None
 
     async def _fetch(self, limit: int) -> int | None:
         """Fetch and hand over; return how many, None if that is not known.
 
-        The call keeps its number until we know its answer: the same number gets
-        the same jobs again.
+        The call keeps its number and its limit until we know its answer: the same
+        call gets the same jobs again.
         """
+        self._limit = self._limit or limit
         # Once Redis has moved jobs to our backup they are ours to hand over;
         # being cancelled in between would strand them there.
         with trio.move_on_after(_SHIELD, shield=True):
@@ -97,26 +109,25 @@ class Producer:
                 producer=self.queue,
                 call=self._call,
                 queue=self.queue,
-                limit=limit,
+                limit=self._limit,
             )
-            self._call += 1
+            self._conclude()
             self.slots.hand_over(jobs)
             return len(jobs)
         await trio.lowlevel.checkpoint()
         return None
 
-    async def _wait_for_work(self) -> None:
-        """Wait until the queue has a job, or for a while."""
+    def _conclude(self) -> None:
+        """The call is answered: the next one is another."""
+        self._call += 1
+        self._limit = 0
+
+    async def _wait_for_work(self) -> bool:
+        """Wait until the queue has a job, True, or for a while."""
         if self.can_wait:
             try:
-                woken = await wait_for_work(self.redis, self.queue, timeout=self.wait)
-            except (RedisError, OSError):
-                woken = False
-            else:
-                if not woken:
-                    return
-                # Everybody who waits is woken by one push: let one be first.
-                if not self.slots.is_empty:
-                    await trio.sleep(self.random() * _JITTER)
-                return
+                return await wait_for_work(self.redis, self.queue, timeout=self.wait)
+            except (RedisError, OSError) as error:
+                logger.debug("cannot wait for %s: %r", self.queue, error)
         await trio.sleep(self.interval * (0.5 + self.random()))
+        return False
