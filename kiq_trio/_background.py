@@ -17,6 +17,7 @@ class Service(Protocol[T_co]):
 
     def __call__(self, *, task_status: trio.TaskStatus[T_co]) -> Awaitable[None]:
         """Run the service."""
+        ...
 
 
 async def _nothing() -> None:

@@ -16,7 +16,7 @@ SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
 
 
-def _workers(given: Sequence[Any]) -> dict[str, AnyWorker]:
+def _workers(given: Any) -> dict[str, AnyWorker]:
     workers: dict[str, AnyWorker] = {}
     for index, worker in enumerate(given):
         if not isinstance(worker, Worker):
@@ -106,7 +106,7 @@ class Config:
         tag: a label for this process in Sidekiq's UI.
     """
 
-    workers: dict[str, AnyWorker] = attrs.field(default=(), converter=_workers)
+    workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
     queues: dict[str, int] = attrs.field(
         factory=lambda: {"default": 25}, converter=_queues
     )

@@ -63,7 +63,8 @@ class Instrumenter(Reporter):
                     handler(name, measurements, metadata)
                 except Exception:
                     logger.exception("%r raised; it is detached from %s", handler, name)
-                    self.detach(name, handler)
+                    if handler in self._handlers[name]:
+                        self.detach(name, handler)
 
 
 def _measure(

@@ -72,14 +72,19 @@ class FakeCommands(FakeSocket):
         return super()._name_to_func(cmd_name)
 
     def blmove(
-        self, source: bytes, target: bytes, pop: bytes, push: bytes, timeout: float
+        self,
+        first_list: Any,
+        second_list: Any,
+        src: bytes,
+        dst: bytes,
+        timeout: float,
     ) -> Any:
-        from_left, to_left = _parse_list_end(pop), _parse_list_end(push)
+        from_left, to_left = _parse_list_end(src), _parse_list_end(dst)
 
         def move(first_pass: bool) -> Any:  # noqa: FBT001 - fakeredis' own signature.
             return self._blmovem_pass(
-                source=source,
-                destination=target,
+                source=first_list,
+                destination=second_list,
                 from_left=from_left,
                 to_left=to_left,
                 exactly=False,

@@ -17,6 +17,7 @@ class Parked(Protocol):
 
     def retry(self) -> None:
         """Try the command once more, after something was written."""
+        ...
 
 
 class MemoryState(FakeServer):

@@ -21,12 +21,15 @@ class Sender(Protocol):
     @property
     def callbacks(self) -> _redispy.Callbacks:
         """What makes redis-py's types of the server's replies."""
+        ...
 
     def find_script(self, command: Command) -> Script | None:
         """Return the script that *command* runs, if it is a known one."""
+        ...
 
     async def send_for_user(self, commands: Sequence[Command]) -> list[Any]:
         """As `Redis.send`, with text for replies if the user wants it."""
+        ...
 
 
 class Reply(Generic[T]):

@@ -17,10 +17,12 @@ class Connection(Protocol):
     @property
     def client_id(self) -> int:
         """The number by which the server knows this connection."""
+        ...
 
     @property
     def protocol(self) -> int:
         """Which RESP its replies come in, 2 or 3: their shapes differ."""
+        ...
 
     def submit(self, commands: Sequence[Command], *, decode: bool = False) -> Slot:
         """Put *commands* on the line together; never blocks.
@@ -32,12 +34,15 @@ class Connection(Protocol):
                 know; nothing was sent.
             redis.exceptions.ConnectionError: the line is already dead.
         """
+        ...
 
     async def wait_closed(self) -> BaseException:
         """Return why the line went dead, once it has."""
+        ...
 
     def abort(self, reason: BaseException) -> None:
         """Declare the line dead: every slot fails with *reason*."""
+        ...
 
 
 class Server(Protocol):
@@ -49,9 +54,11 @@ class Server(Protocol):
     @property
     def is_in_process(self) -> bool:
         """Whether it lives and dies with this process, on Trio's clock."""
+        ...
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Keep the server itself alive, if it is ours to start and stop."""
+        ...
 
     def connect(
         self, *, scripts: Sequence[Script], name: str, command_timeout: float
@@ -69,15 +76,19 @@ class Server(Protocol):
             ServerUnfitError: final likewise.
             redis.exceptions.ConnectionError: worth another try, as is OSError.
         """
+        ...
 
     def connect_sync(self, *, timeout: float) -> redis.Redis | None:
         """Return redis-py's own blocking client, for a thread; None in process."""
+        ...
 
     def watch(self, keys: Sequence[str]) -> trio.Event:
         """Return an event that is set when one of *keys* is written to next.
 
         A server that cannot tell never sets it.
         """
+        ...
 
     def clock(self) -> float:
         """Return the epoch seconds of the clock to stamp jobs with."""
+        ...

@@ -17,15 +17,19 @@ class Transport(Protocol):
 
     def send_nowait(self, data: bytes) -> int:
         """Send what can be sent at once; return how much that was."""
+        ...
 
     async def send_all(self, data: bytes) -> None:
         """Send everything; not a checkpoint if it can be done at once."""
+        ...
 
     async def receive(self) -> bytes:
         """Return what comes next; nothing when the other side has closed."""
+        ...
 
     async def aclose(self) -> None:
         """Close at once, without a farewell; nothing if that is done already."""
+        ...
 
 
 class SocketTransport:
