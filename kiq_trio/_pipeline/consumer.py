@@ -14,7 +14,7 @@ from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Ack, Kill, Requeue
-from kiq_trio.errors import DecodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.events import Ended, Failed, Interrupted, Outcome, Started, Succeeded
 from kiq_trio.job import Job
 
@@ -131,7 +131,13 @@ class Consumer:
             retry=worker.options.retry if worker else True,
             retry_factor=self.retry_factor,
         )
-        self.settler.add(delivery, settle(job, outcome, circumstances), event)
+        try:
+            settlement = settle(job, outcome, circumstances)
+        except EncodeError as error:
+            # JSON that Ruby could not read back, nested too deeply for one.
+            logger.error("job %s cannot be retried as it is: %s", job.jid, error)
+            settlement = Kill(self.ledger.now(), delivery.payload)
+        self.settler.add(delivery, settlement, event)
 
     def _bury(self, delivery: Delivery, error: DecodeError) -> None:
         logger.error(

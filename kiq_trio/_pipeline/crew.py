@@ -40,15 +40,16 @@ class Crew:
                 with self._producing:
                     await self.producer.run()
             finally:
-                # At once, and so before the older ones that still run: whoever is
-                # given back last comes to the very front.
-                for delivery in self.slots.take_back():
-                    self.settler.add(delivery, Requeue())
+                # A fetch that was under way may have brought some more.
+                self._give_back()
 
     def stop(self, deadline: float) -> None:
         """Fetch no more; cancel what still runs at *deadline* (Trio's clock)."""
         self._is_stopping = True
         self._producing.cancel()
+        # At once, and so before the older ones that still run: whoever is given
+        # back last comes to the very front.
+        self._give_back()
         self.slots.close()
         self._consuming.deadline = deadline
 
@@ -56,6 +57,10 @@ class Crew:
         """Forget all jobs that are here, as others have them; go on with new ones."""
         self.slots.take_back()
         self._consuming.cancel()
+
+    def _give_back(self) -> None:
+        for delivery in self.slots.take_back():
+            self.settler.add(delivery, Requeue())
 
     async def _consume(self) -> None:
         while not self._is_stopping:

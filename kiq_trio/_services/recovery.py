@@ -5,7 +5,7 @@ leaves a stamp in the payload; the third within three days sends it to the dead 
 """
 
 from kiq_trio._store.burying import Held, Rescued
-from kiq_trio.errors import DecodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job, read_time, to_ms
 
 POISON_LIMIT = 3
@@ -21,18 +21,21 @@ def recover(held: Held, now: float) -> Rescued:
     if not held.queue:
         return Rescued(held, held.payload, to_dead=True)
     try:
-        job = Job.decode(held.payload)
-    except DecodeError:
+        return _stamp(held, Job.decode(held.payload), now)
+    except (DecodeError, EncodeError):
         return Rescued(held, held.payload)
+
+
+def _stamp(held: Held, job: Job, now: float) -> Rescued:
     stamps = [*_recent(job, now), to_ms(now)]
     job = job.set(**{STAMPS: stamps})
-    if len(stamps) < POISON_LIMIT:
-        return Rescued(held, job.encode())
-    job = job.set(
-        error_class="kiq_trio.PoisonPill",
-        error_message=f"its process died under it {len(stamps)} times in three days",
-    )
-    return Rescued(held, job.encode(), to_dead=True)
+    is_poison = len(stamps) >= POISON_LIMIT
+    if is_poison:
+        job = job.set(
+            error_class="kiq_trio.PoisonPill",
+            error_message=f"its process died under it {len(stamps)} times in 72 hours",
+        )
+    return Rescued(held, job.encode(), to_dead=is_poison)
 
 
 def _recent(job: Job, now: float) -> list[int]:

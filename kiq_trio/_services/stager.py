@@ -16,7 +16,7 @@ from kiq_trio._store.keys import DEAD, SHOWN
 from kiq_trio._store.staging import Due, Move, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
-from kiq_trio.errors import DecodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job, to_ms
 
 logger = logging.getLogger("kiq_trio.stager")
@@ -118,14 +118,16 @@ class Stager:
 
     def _move(self, source: str, member: bytes, score: float) -> Move:
         try:
+            # `Job` takes `at` out, which Sidekiq would obey a second time.
             job = Job.decode(member)
-        except DecodeError as error:
+            new = job.set(enqueued_at=to_ms(self.now())).encode()
+        except (DecodeError, EncodeError) as error:
             logger.error(
-                "%s held a payload that is %s; it is in the dead set now", source, error
+                "%s held a payload that cannot be run; it is in the dead set now: %s",
+                source,
+                error,
             )
             return Move(member, score, None, member)
-        # `Job` has taken `at` out, which Sidekiq would obey a second time.
-        new = job.set(enqueued_at=to_ms(self.now())).encode()
         return Move(member, score, job.queue, new)
 
     def _interval(self, processes: int) -> float:

@@ -214,6 +214,27 @@ async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
         assert await places(kiq) == {"dead": [payload]}
 
 
+@pytest.mark.parametrize("place", ["queue", "schedule", "grave"])
+async def test_a_job_nested_too_deeply_for_ruby_is_kept_and_disturbs_nobody(
+    autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder, place: str
+) -> None:
+    deep = b'{"class":"A","args":[' + b"[" * 150 + b"]" * 150 + b"]}"
+
+    async with make_kiq(server=False) as kiq:
+        if place == "queue":
+            await kiq.redis.raw("LPUSH", "queue:default", deep)
+        elif place == "schedule":
+            await kiq.redis.raw("ZADD", "schedule", "1", deep)
+        else:
+            held = b"default\n" + deep
+            await kiq.redis.raw("HSET", "kiq:backup|gone", "default.1.0", held)
+            await kiq.redis.raw("SADD", "kiq:graves", "gone")
+    async with make_kiq() as kiq:
+        with trio.move_on_after(60):
+            await trio.sleep_forever()
+        assert await places(kiq) == {"dead": [deep]}
+
+
 @pytest.mark.parametrize(
     "error",
     [
