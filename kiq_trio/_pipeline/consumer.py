@@ -20,12 +20,6 @@ from kiq_trio.job import Job
 
 logger = logging.getLogger("kiq_trio.consumer")
 
-YIELD_AFTER = 0.005
-"""Seconds of work without a pause after which a consumer lets others run.
-
-Jobs that never suspend would otherwise starve heartbeats and signals.
-"""
-
 
 @attrs.define(eq=False)
 class Consumer:
@@ -56,30 +50,25 @@ class Consumer:
 
     async def run(self) -> None:
         """Work until cancelled, or until the slots are closed and empty."""
-        clock, slots = self.runner.clock, self.slots
-        turn = clock()
+        clock, slots, pace = self.runner.clock, self.slots, self.slots.pace
         while True:
-            waited = slots.is_empty
             try:
                 delivery = await slots.take()
             except trio.EndOfChannel:
                 return
             began = clock()
-            if waited:
-                turn = began
-            elif began - turn > YIELD_AFTER:
-                # With a job in our hands: whoever cancels us here gets it back.
-                began = turn = await self._yield(delivery)
+            if pace.is_over(began):
+                await self._yield(delivery)
+                began = clock()
             await self._work(delivery, began)
 
-    async def _yield(self, delivery: Delivery) -> float:
-        """Let other tasks run; return when they have."""
+    async def _yield(self, delivery: Delivery) -> None:
+        """Let other tasks run, with a job in our hands."""
         try:
-            await trio.lowlevel.checkpoint()
+            await self.slots.pace.next_turn()
         except trio.Cancelled:
             self.settler.add(delivery, _REQUEUE)
             raise
-        return self.runner.clock()
 
     async def _work(self, delivery: Delivery, began: float) -> None:
         try:

@@ -87,7 +87,7 @@ class Producer:
                 self._is_refused = True
             await trio.sleep(_PAUSE_INTERVAL)
         else:
-            if self._is_refused:
+            if self._is_refused and found is not None:
                 logger.info("jobs of %s are taken again", self.queue)
                 self._is_refused = False
             return found

@@ -13,33 +13,20 @@ from redis.exceptions import ResponseError
 
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.unsettled import Unsettled, distinguish
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import (
-    Ack,
-    Kill,
     Requeue,
-    Retry,
     Settled,
     Settlement,
     settle,
 )
 from kiq_trio._wire.client import Redis
-from kiq_trio.errors import DecodeError
 from kiq_trio.events import Ended
-from kiq_trio.job import Job
 
 logger = logging.getLogger("kiq_trio.settler")
 
 _PAUSE = 1.0
-
-
-@attrs.define
-class Unsettled:
-    """A run that has ended, until Redis knows."""
-
-    delivery: Delivery
-    settlement: Settlement
-    event: Ended | None
 
 
 @attrs.define(eq=False)
@@ -67,6 +54,9 @@ class Settler:
     is_full: bool = attrs.field(default=False, init=False)
     _waiting: list[Unsettled] = attrs.field(factory=list, init=False)
     _in_flight: int = attrs.field(default=0, init=False)
+    _refused: list[Unsettled] = attrs.field(factory=list, init=False)
+    _retry_at: float = attrs.field(default=0.0, init=False)
+    _is_refused: bool = attrs.field(default=False, init=False)
     _arrival: trio.lowlevel.ParkingLot = attrs.field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
@@ -77,7 +67,7 @@ class Settler:
     @property
     def size(self) -> int:
         """How many runs Redis does not know to have ended."""
-        return len(self._waiting) + self._in_flight
+        return len(self._waiting) + self._in_flight + len(self._refused)
 
     def add(
         self, delivery: Delivery, settlement: Settlement, event: Ended | None = None
@@ -87,7 +77,7 @@ class Settler:
         waiting = len(self._waiting)
         if waiting == 1:
             self._arrival.unpark()
-        elif waiting + self._in_flight >= self.limit:
+        elif waiting + self._in_flight + len(self._refused) >= self.limit:
             self.is_full = True
 
     async def room(self) -> None:
@@ -106,29 +96,76 @@ class Settler:
         """Settle, for ever."""
         task_status.started()
         while True:
-            if not self._waiting:
-                await self._arrival.park()
+            await self._wait_for_work()
             batch, self._waiting = self._waiting, []
+            if self._refused and trio.current_time() >= self._retry_at:
+                batch, self._refused = self._refused + batch, []
             self._in_flight = len(batch)
             await self._settle(batch)
             self._in_flight = 0
-            self.is_full = len(self._waiting) >= self.limit
+            self.is_full = self.size >= self.limit
             self._written.unpark_all()
+
+    async def _wait_for_work(self) -> None:
+        if self._refused:
+            with trio.move_on_at(self._retry_at):
+                while not self._waiting:
+                    await self._arrival.park()
+        elif not self._waiting:
+            await self._arrival.park()
 
     async def _settle(self, batch: list[Unsettled]) -> None:
         if any(type(one.settlement) is Requeue for one in batch):
             # Interrupted together, runs end in any order; the oldest job shall be
             # the first of its queue again.
             batch.sort(key=lambda one: one.delivery.age)
+        try:
+            await self._settle_together(batch)
+        except ResponseError:
+            await self._settle_apart(batch)
+
+    async def _settle_apart(self, batch: list[Unsettled]) -> None:
+        """Settle for each place by itself: one that is refused holds up no other.
+
+        What is refused stays ours, and is tried again after a while.
+        """
+        groups: dict[tuple[type[Settlement], str], list[Unsettled]] = {}
+        for one in batch:
+            kind = type(one.settlement)
+            queue = one.delivery.queue if kind is Requeue else ""
+            groups.setdefault((kind, queue), []).append(one)
+        for group in groups.values():
+            try:
+                await self._settle_together(group, again=True)
+            except ResponseError as error:
+                if not self._is_refused:
+                    logger.error("some jobs cannot be settled: %s", error)
+                self._refused += group
+                self._retry_at = trio.current_time() + _PAUSE
+        self._is_refused = bool(self._refused)
+
+    async def _settle_together(
+        self, batch: list[Unsettled], *, again: bool = False
+    ) -> None:
+        generation = self.redis.generation
         pending = batch
         while pending:
-            results = await self._write(pending)
+            results = await settle(
+                self.redis,
+                self.lease.identity,
+                [(one.delivery, one.settlement) for one in pending],
+                dead_limit=self.dead_limit,
+                dead_timeout=self.dead_timeout,
+            )
+            # Asked more than once, Redis may have moved at first what is gone now:
+            # no reason to say that others have it.
+            again = again or self.redis.generation != generation
             clashes = []
             for one, result in zip(pending, results, strict=True):
                 if result is Settled.CLASH:
-                    one.settlement = self._distinguish(one.settlement)
+                    one.settlement = distinguish(one.settlement, self.random)
                     clashes.append(one)
-                elif result is Settled.GONE:
+                elif result is Settled.GONE and not again:
                     logger.warning(
                         "a run ended too late: its job had been given to another "
                         "process (delivery %s)",
@@ -136,45 +173,3 @@ class Settler:
                     )
             pending = clashes
         self.broadcast.tell_all([one.event for one in batch if one.event is not None])
-
-    async def _write(self, batch: list[Unsettled]) -> list[Settled]:
-        """Write until Redis takes it: what it refuses stays ours, and waits."""
-        generation = self.redis.generation
-        was_refused = False
-        while True:
-            try:
-                results = await settle(
-                    self.redis,
-                    self.lease.identity,
-                    [(one.delivery, one.settlement) for one in batch],
-                    dead_limit=self.dead_limit,
-                    dead_timeout=self.dead_timeout,
-                )
-            except ResponseError as error:
-                if not was_refused:
-                    logger.error("jobs cannot be settled: %s", error)
-                    was_refused = True
-                await trio.sleep(_PAUSE)
-                continue
-            if was_refused or self.redis.generation != generation:
-                # Asked more than once, Redis may have moved at first what is gone
-                # now: no reason to say that others have it.
-                return [
-                    Settled.MOVED if one is Settled.GONE else one for one in results
-                ]
-            return results
-
-    def _distinguish(self, settlement: Settlement) -> Settlement:
-        """Make the payload differ from an equal one that is there already.
-
-        A sorted set holds each payload once; two jobs that are equal to the byte
-        would become one.
-        """
-        assert isinstance(settlement, Retry | Kill)
-        try:
-            job = Job.decode(settlement.payload)
-        except DecodeError:
-            # No job at all, and the dead set keeps its like already.
-            return Ack()
-        job = job.set(kiq_copy=int(self.random() * 2**53))
-        return attrs.evolve(settlement, payload=job.encode())

@@ -11,13 +11,19 @@ from collections.abc import Iterable
 
 import trio
 
+from kiq_trio._pipeline.pace import Pace
 from kiq_trio._store.fetching import Delivery
 
 
 class Slots:
-    """Jobs between a producer and the consumers of one queue."""
+    """Jobs between a producer and the consumers of one queue.
+
+    Attributes:
+        pace: how long these consumers may go on without letting others run.
+    """
 
     def __init__(self) -> None:
+        self.pace = Pace()
         self._jobs: deque[Delivery] = deque()
         self._idle = trio.lowlevel.ParkingLot()
         self._freed = trio.lowlevel.ParkingLot()
@@ -46,6 +52,7 @@ class Slots:
         """Give *jobs*, oldest first, to consumers that are known to be idle."""
         self._jobs.extend(jobs)
         self._is_fresh = True
+        self.pace.begin()
         self._wake(1)
 
     async def take(self) -> Delivery:

@@ -1,0 +1,42 @@
+"""How long jobs may hold the event loop: all consumers of a queue together."""
+
+import math
+
+import trio
+
+TURN = 0.005
+"""Seconds of work without a pause after which consumers let others run.
+
+Jobs that never suspend would otherwise starve heartbeats and signals. The turn is
+shared, for what starves them is the sum: fifty consumers, each with a turn of its
+own, would hold the loop for fifty.
+"""
+
+
+class Pace:
+    """Whose turn it is: the consumers', or everybody else's."""
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._is_yielded = False
+
+    def begin(self) -> None:
+        """Jobs were handed over: their consumers' turn begins."""
+        self._began = trio.current_time()
+        self._is_yielded = False
+
+    def is_over(self, now: float) -> bool:
+        """Whether, at *now* on Trio's clock, others should run before the next job."""
+        return now - self._began > TURN
+
+    async def next_turn(self) -> None:
+        """Let all others run; return when it is the consumers' turn again."""
+        while True:
+            self._is_yielded = True
+            await trio.lowlevel.checkpoint()
+            if self._is_yielded:
+                # The first of those who yielded begins the turn for all.
+                self.begin()
+                return
+            if not self.is_over(trio.current_time()):
+                return

@@ -1,0 +1,193 @@
+"""The consumers of a queue share a thread fairly, and drop what is not theirs."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+from trio.testing import MockClock
+
+from kiq_trio import worker
+from kiq_trio._background import background
+from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.consumer import Consumer
+from kiq_trio._pipeline.crew import Crew
+from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.ledger import Ledger
+from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.runner import Runner
+from kiq_trio._pipeline.settler import Settler
+from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.keys import backup_key
+from kiq_trio._store.registering import register
+from kiq_trio._wire.client import Redis
+from kiq_trio.job import Job
+from kiq_trio.worker import AnyWorker
+
+
+@attrs.define(eq=False)
+class Work:
+    redis: Redis
+    lease: Lease
+    crew: Crew
+    settler: Settler
+    ledger: Ledger
+
+    async def push(self, one: AnyWorker, count: int) -> None:
+        payloads = [
+            Job(job_class=one.name, args=[n], jid=str(n)).encode() for n in range(count)
+        ]
+        await self.redis.raw("LPUSH", "queue:q", *payloads)
+
+    async def waiting(self) -> list[int]:
+        reply = await self.redis.raw("LRANGE", "queue:q", 0, -1)
+        return [Job.decode(payload).args[0] for payload in reversed(reply)]
+
+    async def held(self) -> int:
+        return int(await self.redis.raw("HLEN", backup_key("me")))
+
+
+@asynccontextmanager
+async def working(
+    redis: Redis, *workers: AnyWorker, consumers: int
+) -> AsyncIterator[Work]:
+    dice = random.Random(1).random
+    lease, broadcast, slots = Lease(), Broadcast([]), Slots()
+    await register(redis, "me")
+    lease.grant("me")
+    settler = Settler(
+        redis=redis,
+        lease=lease,
+        broadcast=broadcast,
+        dead_limit=100,
+        dead_timeout=1e9,
+        limit=100,
+        random=dice,
+    )
+    runner = Runner(
+        workers={one.name: one for one in workers},
+        lease=lease,
+        threads=trio.CapacityLimiter(1),
+        clock=trio.current_time,
+    )
+    ledger = Ledger(now=trio.current_time)
+    producer = Producer(
+        redis=redis,
+        queue="q",
+        slots=slots,
+        lease=lease,
+        can_wait=False,
+        interval=0.5,
+        wait=2.0,
+        random=dice,
+    )
+    team = [
+        Consumer(
+            name=f"q-{n}",
+            slots=slots,
+            runner=runner,
+            settler=settler,
+            broadcast=broadcast,
+            ledger=ledger,
+            random=dice,
+        )
+        for n in range(consumers)
+    ]
+    crew = Crew(producer, team, slots, settler)
+    async with background(settler.run), background(crew.run):
+        yield Work(redis, lease, crew, settler, ledger)
+
+
+async def test_jobs_that_never_pause_let_others_run_in_between(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+    seen: list[int] = []
+
+    @worker()
+    async def busy(n: int) -> None:
+        ran.append(n)
+        autojump_clock.jump(0.001)
+
+    async with working(redis, busy, consumers=50) as work:
+        await work.push(busy, 50)
+        while len(ran) < 50:
+            seen.append(len(ran))
+            await trio.lowlevel.checkpoint()
+        await work.settler.drained()
+
+        assert any(0 < count < 50 for count in seen)
+        assert await work.held() == 0
+
+
+async def test_a_job_in_the_hands_of_a_consumer_that_pauses_is_given_back(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    async with working(redis, consumers=4) as work:
+
+        @worker()
+        async def busy(n: int) -> None:
+            ran.append(n)
+            autojump_clock.jump(0.01)
+            if len(ran) == 1:
+                # Felt only when this consumer pauses, with the next job in hand.
+                work.crew._consuming.cancel()
+
+        work.crew.consumers[0].runner.workers = {"busy": busy}
+        await work.push(busy, 4)
+        await trio.sleep(10)
+
+        assert sorted(ran) == [0, 1, 2, 3]
+        assert (await work.held(), await work.waiting()) == (0, [])
+
+
+async def test_what_no_consumer_has_taken_comes_back_behind_what_still_ran(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    async with working(redis, consumers=4) as work:
+
+        @worker()
+        async def stopping(n: int) -> None:
+            ran.append(n)
+            work.crew.stop(deadline=trio.current_time() + 5)
+            await trio.sleep_forever()
+
+        work.crew.consumers[0].runner.workers = {"stopping": stopping}
+        await work.push(stopping, 4)
+        await trio.sleep(10)
+
+        assert ran == [0]
+        assert (await work.held(), await work.waiting()) == (0, [0, 1, 2, 3])
+
+
+async def test_whoever_was_buried_does_not_begin_what_others_have_by_now(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    async with working(redis, consumers=4) as work:
+
+        @worker()
+        async def note(n: int) -> None:
+            ran.append(n)
+            if len(ran) == 1:
+                # Four were taken, and the others wait between producer and
+                # consumers when it turns out that we are buried.
+                work.crew.cancel_runs()
+            await trio.sleep(1)
+
+        work.crew.consumers[0].runner.workers = {"note": note}
+        await work.push(note, 4)
+        await trio.sleep(10)
+
+        # The first was interrupted and ran anew; the rescuer has the others.
+        assert ran == [0, 0]
+        assert (await work.held(), await work.waiting()) == (3, [])
+        await work.push(note, 2)
+        await trio.sleep(10)
+        assert sorted(ran[2:]) == [0, 1]

@@ -1,0 +1,129 @@
+"""One line of JSON for each thing that happens to a job, in Kiq's fields."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from kiq_trio._reporters.logger import Logger
+from kiq_trio.events import (
+    KINDS,
+    Aborted,
+    Ended,
+    Event,
+    Failed,
+    Interrupted,
+    Started,
+    Succeeded,
+)
+from kiq_trio.job import Job
+
+JOB = Job(
+    job_class="Mailer",
+    args=["secret"],
+    jid="j-1",
+    queue="mail",
+    rest={"retry_count": 3},
+)
+BASE = {"source": "kiq", "jid": "j-1", "queue": "mail", "worker": "Mailer"}
+
+
+class RudeError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, logger="kiq_trio.jobs")
+    return caplog
+
+
+async def write(caplog: pytest.LogCaptureFixture, event: Event) -> tuple[str, Any]:
+    await Logger().handle_events([event])
+    [record] = caplog.records
+    return record.levelname, json.loads(record.getMessage())
+
+
+async def test_a_start_is_told(lines: pytest.LogCaptureFixture) -> None:
+    assert await write(lines, Started(JOB)) == (
+        "INFO",
+        {**BASE, "event": "job_started"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level", "fields"),
+    [
+        (Succeeded(0.01234567), "INFO", {"event": "job_success", "timing": 0.012346}),
+        (Interrupted(2.0), "INFO", {"event": "job_interrupted", "timing": 2.0}),
+        (
+            Aborted("expired"),
+            "WARNING",
+            {"event": "job_aborted", "timing": 0.0, "reason": "expired"},
+        ),
+        (
+            Failed(ValueError("no\nsuch"), 1.5),
+            "WARNING",
+            {
+                "event": "job_failure",
+                "timing": 1.5,
+                "error": "ValueError",
+                "message": "ValueError: no\nsuch",
+                "retry_count": 3,
+            },
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_an_end_is_told_with_its_time_and_reason(
+    lines: pytest.LogCaptureFixture, outcome: Any, level: str, fields: dict[str, Any]
+) -> None:
+    assert await write(lines, Ended(JOB, outcome)) == (level, {**BASE, **fields})
+
+
+async def test_a_line_is_one_line_and_holds_no_arguments(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    await Logger().handle_events([Ended(JOB, Failed(ValueError("a\nb\r\u2028"), 0.0))])
+
+    [record] = lines.records
+    assert len(record.getMessage().split("\n")) == 1
+    assert "secret" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("\ud800"), "ValueError: ?"),
+        (RudeError(), "RudeError: <exception str() failed>"),
+        (ValueError("x" * 100_000), "ValueError: x"),
+        (ExceptionGroup("several", [KeyError("a")]), "ExceptionGroup: several"),
+    ],
+    ids=["surrogate", "rude", "long", "group"],
+)
+async def test_whatever_an_error_says_fits_into_a_line(
+    lines: pytest.LogCaptureFixture, error: Exception, said: str
+) -> None:
+    _, fields = await write(lines, Ended(JOB, Failed(error, 0.0)))
+
+    assert said in fields["message"]
+    assert len(fields["message"]) <= 4_096
+
+
+@pytest.mark.parametrize(
+    ("level", "kinds"),
+    [
+        (logging.DEBUG, KINDS),
+        (logging.INFO, KINDS),
+        (logging.WARNING, {Failed, Aborted}),
+        (logging.ERROR, set()),
+    ],
+)
+def test_only_what_the_level_lets_through_is_listened_to(
+    caplog: pytest.LogCaptureFixture, level: int, kinds: set[type]
+) -> None:
+    caplog.set_level(level, logger="kiq_trio.jobs")
+
+    assert Logger().interests() == kinds
