@@ -39,14 +39,14 @@ class Pulse:
 
 
 async def beat_by_task(
-    link: Redis, identity: str, pulse: Pulse, *, interval: float
+    link: Redis, identity: str, number: int, pulse: Pulse, *, interval: float
 ) -> Beat:
     """Beat until Redis no longer knows us; return what it says."""
     while True:
         sent_at = pulse.now()
         try:
             with trio.fail_after(interval):
-                verdict = await beat(link, identity)
+                verdict = await beat(link, identity, number)
         except (RedisError, trio.TooSlowError) as error:
             logger.debug("a beat did not get through: %r", error)
         else:
@@ -59,6 +59,7 @@ async def beat_by_task(
 async def beat_by_thread(
     client: SyncRedis,
     identity: str,
+    number: int,
     pulse: Pulse,
     watchdog: Watchdog,
     *,
@@ -66,7 +67,7 @@ async def beat_by_thread(
 ) -> Beat:
     """Do the same from a thread, which beats on while the loop is blocked."""
     stop = threading.Event()
-    thread = BeatThread(client, identity, pulse, watchdog, interval, stop)
+    thread = BeatThread(client, identity, number, pulse, watchdog, interval, stop)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.tick_forever)
         try:
@@ -87,6 +88,7 @@ class BeatThread:
 
     client: SyncRedis
     identity: str
+    number: int
     pulse: Pulse
     watchdog: Watchdog
     interval: float
@@ -103,7 +105,7 @@ class BeatThread:
                 try:
                     # redis-py has no types here.
                     reply = self.client.execute_command(*command)  # type: ignore[no-untyped-call]
-                    verdict = read_beat(reply)
+                    verdict = read_beat(reply, self.number)
                 except (RedisError, OSError, ValueError) as error:
                     # ValueError: the connection was closed under our hands.
                     logger.debug("a beat did not get through: %r", error)

@@ -59,7 +59,8 @@ class Presence:
     watchdog: Watchdog
     on_burial: Callable[[], None]
     _pulse: Pulse = attrs.field(init=False)
-    _is_registered: bool = attrs.field(default=False, init=False)
+    _number: int = attrs.field(default=0, init=False)
+    """Of our registration; 0 while we have none."""
     _staying: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     async def run(
@@ -89,35 +90,35 @@ class Presence:
         while True:
             identity = new_identity()
             try:
-                if await register(self.redis, identity):
-                    break
+                self._number = await register(self.redis, identity)
             except trio.Cancelled:
                 # Redis may have acted, and nobody would beat for this identity.
                 with trio.move_on_after(_LAST_WORD, shield=True):
                     await leave(self.redis, identity)
                 raise
+            if self._number:
+                break
         self._pulse.heard_at = self._pulse.now()
-        self._is_registered = True
         self.lease.grant(identity)
         logger.info("registered as %s", identity)
 
     async def _beat_forever(self, client: SyncRedis | None) -> None:
         interval = self.timing.beat
         while True:
-            identity = self.lease.identity
+            us = (self.lease.identity, self._number)
             if client is None:
                 verdict = await beat_by_task(
-                    self.redis, identity, self._pulse, interval=interval
+                    self.redis, *us, self._pulse, interval=interval
                 )
             else:
                 with client:
                     verdict = await beat_by_thread(
-                        client, identity, self._pulse, self.watchdog, interval=interval
+                        client, *us, self._pulse, self.watchdog, interval=interval
                     )
             await self._register_anew(verdict)
 
     async def _register_anew(self, verdict: Beat) -> None:
-        self._is_registered = False
+        self._number = 0
         self.lease.suspend()
         if verdict is Beat.BURIED:
             logger.error(
@@ -135,7 +136,7 @@ class Presence:
         while True:
             age = self._pulse.age
             if age < self.timing.fence:
-                if self._is_registered and not self.lease.is_held:
+                if self._number and not self.lease.is_held:
                     logger.info("our beats get through again")
                     self.lease.resume()
                 await trio.sleep(self.timing.fence - age)

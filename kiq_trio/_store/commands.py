@@ -14,7 +14,7 @@ COMMANDS_OF_SCRIPTS = (
     "HLEN",
     "HMGET",
     "HSET",
-    "INCR",
+    "INCRBY",
     "LLEN",
     "LPUSH",
     "LRANGE",

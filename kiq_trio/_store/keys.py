@@ -54,7 +54,10 @@ KEYS = (
     # Ours.
     Key(PROCESSES, "hash", "id to beat counter: who may hold jobs"),
     Key(
-        REGISTRATIONS, "string", "grows with every registration, so a late one is known"
+        REGISTRATIONS,
+        "string",
+        "grows with every registration, from a start of chance: so a late one is "
+        "known, and whoever is gone knows whether Redis has lost its data",
     ),
     Key(BACKUPS, "set", "ids whose backup may exist, dead or alive"),
     Key("kiq:backup|ID", "hash", "delivery id to queue, newline, raw payload"),

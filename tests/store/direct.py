@@ -23,12 +23,12 @@ Commands = Sequence[Command]
 _BY_SHA = {script.sha: script for script in SCRIPTS}
 _BY_SOURCE = {script.source: script for script in SCRIPTS}
 
-_WRITES = [
+WRITES = [
     "DEL",
     "HDEL",
     "HINCRBY",
     "HSET",
-    "INCR",
+    "INCRBY",
     "LPUSH",
     "LTRIM",
     "RPUSH",
@@ -106,7 +106,7 @@ class DirectServer:
         script = script_of(command)
         assert script is not None
         first_line, body = self._texts[script.name].split("\n", 1)
-        writes = ", ".join(f"{name} = true" for name in _WRITES)
+        writes = ", ".join(f"{name} = true" for name in WRITES)
         head = _TEAR.format(writes=writes, count=count).replace("\n", " ")
         torn = re.sub(r"redis\.call\(", "_call(", body)
         self.do("EVAL", f"{first_line}\n{head}\n{torn}", *command[2:])

@@ -99,6 +99,11 @@ class Ledger:
     """Ids under which something was fetched: each is for one life only."""
     departed: set[str] = attrs.Factory(set)
 
+    def forget(self) -> None:
+        """Redis has lost its data: nothing can be expected of it any more."""
+        for what in (self.stored, self.batches, self.used, self.departed):
+            what.clear()
+
     def check(
         self, command: Command, before: Snapshot, after: Snapshot, now: float
     ) -> None:

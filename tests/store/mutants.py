@@ -73,7 +73,13 @@ MUTANTS = [
         "false",
         "test_an_id_in_a_grave_is_refused",
     ),
-    *_without("register", "redis.call('INCR', KEYS[3])\n"),
+    Mutant("register", "redis.call('INCRBY', KEYS[3], ARGV[3])", "1"),
+    Mutant(
+        "register",
+        "redis.call('INCRBY', KEYS[3], ARGV[3])",
+        "redis.call('INCRBY', KEYS[3], 1)",
+        "test_a_redis_that_lost_its_data_does_not_count_as_before",
+    ),
     *_without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
     *_without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
     Mutant("register", "if is_taken then", _NEVER, "test_an_id_in_a_grave_is_refused"),
@@ -89,9 +95,9 @@ MUTANTS = [
     ),
     Mutant(
         "beat",
-        "if redis.call('HLEN', KEYS[1]) == 0 then",
-        _NEVER,
-        "test_a_beat_tells_that_redis_has_forgotten_everybody",
+        "redis.call('GET', KEYS[2]) or",
+        "",
+        "test_a_beat_tells_a_burial_from_a_loss_of_all_data",
     ),
     # leave
     Mutant("leave", "if redis.call('HLEN', KEYS[4]) > 0 then", _NEVER),

@@ -37,8 +37,11 @@ class Processes:
             self._world.begin(f"register of {process.identity}", work, process)
 
     async def register(self, process: Process) -> None:
-        process.is_registered = await register(LINE, process.identity)
-        process.is_alive = process.is_registered
+        process.number = await register(
+            LINE, process.identity, randbelow=self._world.chance.randrange
+        )
+        process.losses = self._world.losses
+        process.is_alive = process.is_registered = process.number > 0
 
     def start_fetch(self) -> None:
         queue = self._world.chance.choice(QUEUES)
@@ -124,7 +127,10 @@ class Processes:
             )
 
     async def _beat(self, process: Process) -> None:
-        if await beat(LINE, process.identity) is not Beat.ALIVE:
+        verdict = await beat(LINE, process.identity, process.number)
+        if verdict is not Beat.ALIVE:
+            is_forgotten = self._world.losses > process.losses
+            assert verdict is (Beat.FORGOTTEN if is_forgotten else Beat.BURIED)
             process.is_registered = False
 
     def start_leave(self) -> None:

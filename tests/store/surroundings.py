@@ -20,6 +20,9 @@ class Process:
     """One that fetches and settles, and what it knows of its jobs."""
 
     identity: str
+    number: int = 0
+    losses: int = 0
+    """How often Redis had lost its data when this process registered."""
     is_alive: bool = True
     is_registered: bool = False
     is_leaving: bool = False
@@ -39,6 +42,7 @@ class Surroundings(Protocol):
 
     chance: Random
     now: float
+    losses: int
     ledger: Ledger
 
     def begin(self, name: str, work: Work, process: Process | None = None) -> None:

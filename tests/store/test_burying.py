@@ -11,7 +11,7 @@ from kiq_trio._store.burying import (
     read_orphans,
 )
 from kiq_trio._store.enqueueing import Batch, enqueue
-from kiq_trio._store.registering import beat, read_counters
+from kiq_trio._store.registering import beat, read_counters, register
 from kiq_trio._store.settling import Requeue, Settled
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import (
@@ -44,8 +44,8 @@ async def test_a_counter_that_stands_still_is_buried(redis: Redis) -> None:
 
 
 async def test_a_single_beat_defeats_a_burial(redis: Redis) -> None:
-    await join(redis, ME)
-    await beat(redis, ME)
+    number = await register(redis, ME)
+    await beat(redis, ME, number)
 
     assert not await bury(redis, ME, 1)
 

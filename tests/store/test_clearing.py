@@ -1,5 +1,5 @@
 from kiq_trio._store.clearing import clear, count_waiting
-from kiq_trio._store.registering import Beat, beat
+from kiq_trio._store.registering import Beat, beat, register
 from kiq_trio._store.settling import Ack, Requeue, Settled
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import FUTURE, ME, held, join, move, put, take
@@ -29,13 +29,13 @@ async def test_every_job_is_thrown_away(redis: Redis) -> None:
 
 
 async def test_a_living_process_goes_on_after_a_clear(redis: Redis) -> None:
-    await join(redis, ME)
+    number = await register(redis, ME)
     await put(redis, "mail", b"1", b"2")
     one, two = await take(redis, "mail", call=1)
 
     await clear(redis)
 
-    assert await beat(redis, ME) is Beat.ALIVE
+    assert await beat(redis, ME, number) is Beat.ALIVE
     assert await move(redis, (one, Ack())) == [Settled.GONE]
     assert await move(redis, (two, Requeue())) == [Settled.GONE]
     await put(redis, "mail", b"3", number=2)

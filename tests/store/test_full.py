@@ -7,7 +7,7 @@ import pytest
 from kiq_trio._store.burying import Rescued, bury, bury_orphan, read_grave
 from kiq_trio._store.doubt import is_back_pressure
 from kiq_trio._store.enqueueing import Batch, enqueue
-from kiq_trio._store.registering import Beat, beat, leave
+from kiq_trio._store.registering import Beat, beat, leave, register
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import Move, stage
@@ -44,7 +44,7 @@ async def test_a_full_redis_takes_no_jobs_and_lets_all_others_work(
     remote: RemoteServer,
 ) -> None:
     async with open_redis(remote, scripts=SCRIPTS) as redis:
-        await join(redis, ME)
+        number = await register(redis, ME)
         await put(redis, "mail", b"1", b"2", b"3", b"4", b"5")
         await redis.raw("ZADD", "retry", PAST, b"due")
         await redis.raw("SADD", "kiq:backups", "orphan")
@@ -60,7 +60,7 @@ async def test_a_full_redis_takes_no_jobs_and_lets_all_others_work(
         assert all(error is not None and is_back_pressure(error) for error in errors)
 
         await join(redis, OTHER)
-        assert await beat(redis, ME) is Beat.ALIVE
+        assert await beat(redis, ME, number) is Beat.ALIVE
         jobs = await take(redis, "mail", limit=5)
         settled = await move(
             redis,

@@ -56,18 +56,30 @@ async def test_an_id_in_a_grave_is_refused(redis: Redis) -> None:
     assert not await register(redis, ME)
 
 
-async def test_a_beat_tells_that_redis_has_forgotten_everybody(redis: Redis) -> None:
-    assert await beat(redis, ME) is Beat.FORGOTTEN
+async def test_a_beat_tells_a_burial_from_a_loss_of_all_data(redis: Redis) -> None:
+    number = await register(redis, ME)
+    assert await bury(redis, ME, 1)
 
+    assert await beat(redis, ME, number) is Beat.BURIED
+
+    await redis.raw("FLUSHALL")
+    assert await beat(redis, ME, number) is Beat.FORGOTTEN
+
+
+async def test_a_redis_that_lost_its_data_does_not_count_as_before(
+    redis: Redis,
+) -> None:
+    number = await register(redis, ME)
+    await redis.raw("FLUSHALL")
     await join(redis, OTHER)
 
-    assert await beat(redis, ME) is Beat.BURIED
+    assert await beat(redis, ME, number) is Beat.FORGOTTEN
 
 
 async def test_a_beat_moves_the_counter(redis: Redis) -> None:
-    await join(redis, ME)
+    number = await register(redis, ME)
 
-    assert await beat(redis, ME) is Beat.ALIVE
+    assert await beat(redis, ME, number) is Beat.ALIVE
 
     assert await read_counters(redis) == {ME: 2}
 

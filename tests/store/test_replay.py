@@ -9,6 +9,9 @@ had not been acknowledged, no process holds what it was not told of, registry,
 backups and graves agree. In the end a last process works off what is left, and all
 that was ever enqueued was acknowledged or is dead.
 
+A forgetful Redis now and then loses all it has. Whoever beats then must learn that,
+and not that it was buried; all else holds for what comes after.
+
 With torn scripts, Redis may also die in the middle of a script and keep the first
 of its writes (see the design on `appendonly`). Then a job may be in two places, but
 never in none.
@@ -45,6 +48,13 @@ def test_nothing_is_lost_or_doubled_whatever_is_repeated(seed: int) -> None:
 @given(seed=seeds)
 def test_nothing_is_lost_when_scripts_are_torn(seed: int) -> None:
     World(Random(seed), is_torn=True).play(STEPS)
+
+
+@pytest.mark.slow
+@run
+@given(seed=seeds)
+def test_whoever_is_gone_knows_whether_redis_has_lost_its_data(seed: int) -> None:
+    World(Random(seed), is_forgetful=True).play(STEPS)
 
 
 @pytest.mark.slow

@@ -38,17 +38,20 @@ class World:
         *,
         mutants: Mapping[str, str] | None = None,
         is_torn: bool = False,
+        is_forgetful: bool = False,
     ) -> None:
         self.chance = chance
         self.now = 1_800_000_000.0
         self.server = DirectServer(lambda: self.now, mutants)
         self.ledger = Ledger(is_torn=is_torn)
+        self.losses = 0
         self.clients = Clients(self)
         self.processes = Processes(self)
         self.services = Services(self, self.processes)
         self.tasks: list[Task] = []
         self.past: list[Command] = []
         self.story: list[str] = []
+        self._is_forgetful = is_forgetful
         self._counted = 0
         self._seen = take_snapshot(self.server)
 
@@ -75,6 +78,7 @@ class World:
             (self._pause_or_resume, 1),
             (self._delete_empty_queue, 3),
             (self._crash, 1),
+            (self._lose_data, 2 * self._is_forgetful),
         ]
         happen, weights = zip(*happenings, strict=True)
         self.chance.choices(happen, weights)[0]()
@@ -130,6 +134,17 @@ class World:
         if name not in self._seen.queues:
             self.server.do("SREM", "queues", name)
             self._seen = take_snapshot(self.server)
+
+    def _lose_data(self) -> None:
+        """Let Redis come back empty; what was on its way to the old one is gone."""
+        self.story.append("Redis loses its data")
+        self.server.do("FLUSHALL")
+        self.losses += 1
+        self.past.clear()
+        for task in self.tasks:
+            task.answers.clear()
+        self.ledger.forget()
+        self._seen = take_snapshot(self.server)
 
     def _crash(self) -> None:
         if self.tasks and self.chance.random() < 0.5:

@@ -1,0 +1,213 @@
+"""The dead are buried by those who have watched them, and their jobs come back."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from kiq_trio._background import background
+from kiq_trio._services.rescuer import Rescuer
+from kiq_trio._store.fetching import fetch
+from kiq_trio._store.keys import backup_key
+from kiq_trio._store.registering import beat, read_counters, register
+from kiq_trio._wire.client import Redis
+from kiq_trio.job import Job
+from kiq_trio.timing import Timing
+from tests.conftest import EPOCH
+from tests.unkind import UnkindServer
+
+TIMING = Timing()
+
+
+def make_rescuer(redis: Redis) -> Rescuer:
+    return Rescuer(redis, TIMING, lambda: EPOCH, dead_limit=100, dead_timeout=1e9)
+
+
+async def die_with(
+    redis: Redis, *payloads: bytes, identity: str = "dead", queue: str = "q"
+) -> None:
+    """Register a process that holds *payloads*, oldest first, and never beats."""
+    await register(redis, identity)
+    await redis.raw("LPUSH", f"queue:{queue}", *payloads)
+    held = await fetch(
+        redis, identity=identity, producer=queue, call=1, queue=queue, limit=100
+    )
+    assert len(held) == len(payloads)
+
+
+def jobs(*names: str) -> list[bytes]:
+    return [Job(job_class="A", jid=name).encode() for name in names]
+
+
+async def waiting(redis: Redis, queue: str = "q") -> list[str]:
+    """Return the jids in a queue, the oldest first."""
+    payloads = await redis.raw("LRANGE", f"queue:{queue}", 0, -1)
+    return [Job.decode(payload).jid for payload in reversed(payloads)]
+
+
+async def test_whoever_stands_still_for_long_enough_is_buried_and_not_before(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await die_with(redis, *jobs("1"))
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial - 0.1)
+        assert await read_counters(redis) == {"dead": 1}
+        await trio.sleep(TIMING.observe + 0.1)
+
+        assert await read_counters(redis) == {}
+        assert await waiting(redis) == ["1"]
+        assert await redis.raw("SCARD", "kiq:graves") == 0
+
+
+async def test_whoever_beats_once_in_a_while_lives(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    number = await register(redis, "slow")
+    async with background(make_rescuer(redis).run):
+        for _ in range(20):
+            await trio.sleep(TIMING.burial - 2 * TIMING.observe)
+            await beat(redis, "slow", number)
+
+        assert list(await read_counters(redis)) == ["slow"]
+
+
+async def test_after_a_gap_in_its_looking_it_starts_to_watch_anew(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await register(redis, "dead")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial - TIMING.observe)
+        unkind.go_away()
+        await trio.sleep(600)
+        unkind.come_back()
+        await trio.sleep(TIMING.burial - TIMING.observe)
+        assert list(await read_counters(redis)) == ["dead"]
+        await trio.sleep(3 * TIMING.observe)
+
+        assert await read_counters(redis) == {}
+
+
+async def test_after_a_pause_of_its_own_it_buries_nobody_at_once(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await register(redis, "dead")
+    rescuer = make_rescuer(redis)
+    await rescuer.look()
+    await trio.sleep(3600)
+
+    await rescuer.look()
+
+    assert list(await read_counters(redis)) == ["dead"]
+
+
+async def test_an_error_while_it_looks_clears_what_it_has_seen(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await register(redis, "dead")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial - TIMING.observe)
+        await redis.raw("RENAME", "kiq:processes", "elsewhere")
+        await redis.raw("SET", "kiq:processes", "a string")
+        await trio.sleep(TIMING.observe)
+        await redis.raw("RENAME", "elsewhere", "kiq:processes")
+        await trio.sleep(TIMING.burial - TIMING.observe)
+
+        assert list(await read_counters(redis)) == ["dead"]
+
+
+async def test_jobs_come_back_to_the_front_in_their_order(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    names = [str(n) for n in range(450)]
+    await register(redis, "dead")
+    for place in range(0, 450, 90):
+        await redis.raw("LPUSH", "queue:q", *jobs(*names[place : place + 90]))
+        await fetch(
+            redis,
+            identity="dead",
+            producer="q",
+            call=place + 1,
+            queue="q",
+            limit=90,
+        )
+    await redis.raw("LPUSH", "queue:q", *jobs("younger"))
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial + TIMING.observe)
+
+    assert await waiting(redis) == [*names, "younger"]
+
+
+async def test_a_backup_nobody_owns_is_drained_after_a_while(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await die_with(redis, *jobs("1"))
+    await redis.raw("HDEL", "kiq:processes", "dead")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.orphan - 0.1)
+        assert await waiting(redis) == []
+        await trio.sleep(TIMING.observe + 0.1)
+
+        assert await waiting(redis) == ["1"]
+        assert await redis.raw("SCARD", "kiq:backups") == 0
+
+
+async def test_a_job_that_kills_its_process_the_third_time_is_given_up(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await redis.raw("LPUSH", "queue:q", *jobs("poison"))
+    async with background(make_rescuer(redis).run):
+        for life in range(3):
+            await register(redis, f"dead{life}")
+            held = await fetch(
+                redis,
+                identity=f"dead{life}",
+                producer="q",
+                call=1,
+                queue="q",
+                limit=1,
+            )
+            assert len(held) == 1
+            await trio.sleep(TIMING.burial + 2 * TIMING.observe)
+
+    assert await waiting(redis) == []
+    [payload] = await redis.raw("ZRANGE", "dead", 0, -1)
+    assert Job.decode(payload).rest["error_class"] == "kiq_trio.PoisonPill"
+
+
+async def test_what_is_no_job_comes_back_as_it_is(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await die_with(redis, b"junk")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial + TIMING.observe)
+
+    assert await redis.raw("LRANGE", "queue:q", 0, -1) == [b"junk"]
+
+
+async def test_a_grave_of_somebody_registered_is_not_touched(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await die_with(redis, *jobs("1"), identity="alive")
+    await redis.raw("SADD", "kiq:graves", "alive")
+
+    await make_rescuer(redis).look()
+
+    assert await redis.raw("HLEN", backup_key("alive")) == 1
+    assert await waiting(redis) == []
+
+
+async def test_a_queue_that_refuses_keeps_no_other_job_from_coming_back(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    await die_with(redis, *jobs("1"), identity="a", queue="bad")
+    await die_with(redis, *jobs("2"), identity="b")
+    await redis.raw("SET", "queue:bad", "a string")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(2 * TIMING.burial)
+        assert await waiting(redis) == ["2"]
+        assert await redis.raw("HLEN", backup_key("a")) == 1
+        assert caplog.text.count("WRONGTYPE") == 1
+
+        await redis.raw("DEL", "queue:bad")
+        await trio.sleep(2 * TIMING.observe)
+
+        assert await waiting(redis, "bad") == ["1"]

@@ -1,0 +1,200 @@
+"""What is due goes to its queue, all of it, and nothing before its time."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from kiq_trio._background import background
+from kiq_trio._services.stager import Stager
+from kiq_trio._wire.client import Redis
+from kiq_trio.config import SCHEDULERS
+from kiq_trio.job import Job
+from tests.conftest import EPOCH
+from tests.unkind import Fate, UnkindServer
+
+POLL = 5.0
+
+
+def make_stager(
+    redis: Redis,
+    server: UnkindServer,
+    *,
+    poll: float = POLL,
+    chance: Callable[[], float] = lambda: 0.5,
+) -> Stager:
+    return Stager(redis, server, SCHEDULERS, poll, server.clock, chance)
+
+
+def job(name: int, queue: str = "q") -> bytes:
+    return Job(job_class="A", jid=str(name), queue=queue).encode()
+
+
+async def schedule(redis: Redis, at: float, *payloads: bytes, key: str) -> None:
+    pairs = itertools.chain.from_iterable(
+        (repr(at + n * 1e-3), payload) for n, payload in enumerate(payloads)
+    )
+    await redis.raw("ZADD", key, *pairs)
+
+
+async def staged(redis: Redis, queue: str = "q") -> list[str]:
+    payloads = await redis.raw("LRANGE", f"queue:{queue}", 0, -1)
+    return [Job.decode(payload).jid for payload in reversed(payloads)]
+
+
+@pytest.mark.parametrize("key", SCHEDULERS)
+async def test_all_that_is_due_is_staged_at_once_however_much(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer, key: str
+) -> None:
+    names = range(650)
+    await schedule(redis, EPOCH - 60, *map(job, names), key=key)
+
+    await make_stager(redis, unkind).stage_all()
+
+    assert await staged(redis) == [str(n) for n in names]
+    assert await redis.raw("EXISTS", key) == 0
+    assert await redis.raw("SISMEMBER", "queues", "q") == 1
+
+
+async def test_exactly_one_full_page_is_staged_too(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await schedule(redis, EPOCH - 60, *map(job, range(200)), key="retry")
+
+    await make_stager(redis, unkind).stage_all()
+
+    assert len(await staged(redis)) == 200
+
+
+async def test_a_staged_job_says_when_and_is_not_scheduled_any_more(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    payload = b'{"class":"A","args":[1],"jid":"1","at":1.5,"queue":"q","x":null}'
+    await schedule(redis, EPOCH, payload, key="schedule")
+    await trio.sleep(7)
+
+    await make_stager(redis, unkind).stage_all()
+
+    [found] = await redis.raw("LRANGE", "queue:q", 0, -1)
+    kept = Job.decode(found)
+    assert kept.enqueued_at == EPOCH + 7
+    assert b'"at"' not in found
+    assert kept.args == [1]
+
+
+async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await schedule(redis, EPOCH - 60, b"junk", job(1), b"[]", key="schedule")
+
+    await make_stager(redis, unkind).stage_all()
+
+    assert await staged(redis) == ["1"]
+    assert sorted(await redis.raw("ZRANGE", "dead", 0, -1)) == [b"[]", b"junk"]
+    assert caplog.text.count("schedule held a payload") == 2
+
+
+async def test_nothing_is_staged_before_its_time_and_soon_after_it(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await schedule(redis, EPOCH + 1_000, job(1), key="schedule")
+    async with background(make_stager(redis, unkind, poll=86_400).run):
+        await trio.sleep(999.9)
+        assert await staged(redis) == []
+        await trio.sleep(0.15)
+
+        assert await staged(redis) == ["1"]
+
+
+async def test_in_process_a_write_is_noticed_at_once(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    async with background(make_stager(redis, unkind, poll=86_400).run):
+        await trio.sleep(10)
+        await schedule(redis, EPOCH + 20, job(1), key="retry")
+        await trio.sleep(10.1)
+
+        assert await staged(redis) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("processes", "chance", "seconds"),
+    [
+        (0, 0.5, 5.0),
+        (1, 0.0, 2.5),
+        (1, 1.0, 7.5),
+        (4, 0.5, 20.0),
+        (9, 0.0, 22.5),
+        (10, 0.5, 50.0),
+        (10, 0.1, 10.0),
+        (100, 0.5, 500.0),
+    ],
+)
+async def test_the_more_processes_there_are_the_less_each_of_them_looks(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    processes: int,
+    chance: float,
+    seconds: float,
+) -> None:
+    for n in range(processes):
+        await redis.raw("SADD", "processes", f"p{n}")
+
+    stager = make_stager(redis, unkind, chance=lambda: chance)
+
+    assert await stager.stage_all() == pytest.approx(seconds)
+
+
+async def test_an_outage_delays_what_is_due_and_no_more(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await schedule(redis, EPOCH + 100, job(1), key="schedule")
+    fates: Iterator[Fate] = iter((*("delivered",) * 9, "request lost"))
+    unkind.fate = lambda _: next(fates, "delivered")
+    async with background(make_stager(redis, unkind).run):
+        await trio.sleep(50)
+        assert next(fates, None) is None
+        unkind.go_away()
+        await trio.sleep(100)
+        unkind.come_back()
+        await trio.sleep(2 * POLL)
+
+        assert await staged(redis) == ["1"]
+
+
+async def test_an_error_that_lasts_is_logged_and_asked_about_again(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await redis.raw("SET", "retry", "a string")
+    await schedule(redis, EPOCH, job(1), key="schedule")
+    async with background(make_stager(redis, unkind).run):
+        await trio.sleep(60)
+        # One set that cannot be read keeps no other from being staged.
+        assert await staged(redis) == ["1"]
+
+
+async def test_a_queue_that_refuses_keeps_no_other_job_from_being_staged(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await redis.raw("SET", "queue:bad", "a string")
+    bad = [job(n, "bad") for n in range(250)]
+    await schedule(redis, EPOCH - 60, *bad, job(1000), key="schedule")
+    async with background(make_stager(redis, unkind).run):
+        await trio.sleep(60)
+        assert await staged(redis) == ["1000"]
+        assert await redis.raw("ZCARD", "schedule") == 250
+        assert 1 <= caplog.text.count("WRONGTYPE") < 5
+
+        await redis.raw("DEL", "queue:bad")
+        await trio.sleep(60)
+
+        assert len(await staged(redis, "bad")) == 250
