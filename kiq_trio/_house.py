@@ -4,7 +4,7 @@
       buffer                   a client stops here
         reporters
           presence             alive while anything runs
-            heart, stager, rescuer
+            heart, stager, rescuer, sweeper
               settler          outlives the consumers
                 crews          consumers, and inside them the producers
 
@@ -27,6 +27,7 @@ from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
 from kiq_trio._services.stager import Stager
+from kiq_trio._services.sweeper import Sweeper
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._stop import Stop
 from kiq_trio._store.fitness import check_fitness
@@ -167,6 +168,7 @@ async def _serving(
         background(heart.run, stop.in_time(heart.vanish)),
         background(stager.run),
         background(rescuer.run),
+        background(Sweeper(redis, timing.sweep).run),
     ):
         yield
 

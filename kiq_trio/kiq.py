@@ -97,7 +97,6 @@ class Kiq:
     async def __aenter__(self) -> Self:
         if self._opening is not None:
             raise NotRunningError(f"{self!r} is started already")
-        self._stop_asked = trio.Event()
         self._opening = open_house(
             self.config,
             Tools(self._server, self._now, self._random),
@@ -135,6 +134,7 @@ class Kiq:
             return await self._opening.__aexit__(kind, error, trace)
         finally:
             self._house = self._opening = None
+            self._stop_asked = trio.Event()
 
     async def run(
         self, *, task_status: trio.TaskStatus["Kiq"] = trio.TASK_STATUS_IGNORED

@@ -22,6 +22,7 @@ class Timing:
         burial: how long a counter must stand still until its process is buried.
         fence: how long a process trusts itself without a successful beat.
         orphan: how long an unregistered backup must be seen before it is buried.
+        sweep: how often all keys are gone through for backups nobody knows of.
         blocked_after: how long the event loop may be blocked until a warning.
         blocked_limit: how long until a blocked process lets itself be buried.
         heartbeat: how often Sidekiq's Web UI is told how we are.
@@ -36,6 +37,7 @@ class Timing:
     burial: float = 25.0
     fence: float = 20.0
     orphan: float = 25.0
+    sweep: float = 600.0
     blocked_after: float = 2.0
     blocked_limit: float = 900.0
     heartbeat: float = 10.0
@@ -77,6 +79,7 @@ class Timing:
             burial=8 * _DAY,
             fence=4 * _DAY,
             orphan=8 * _DAY,
+            sweep=8 * _DAY,
             heartbeat=_DAY,
             poll=_DAY,
             wait=_DAY,

@@ -51,6 +51,7 @@ COMMANDS = (
     "MULTI",
     "RPOP",
     "SADD",
+    "SCAN",
     "SMEMBERS",
     "SREM",
     "TIME",

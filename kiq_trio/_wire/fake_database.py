@@ -4,6 +4,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import trio
 from fakeredis._core import Database, FakeServer
@@ -30,7 +31,10 @@ class MemoryState(FakeServer):
         self.was_written = False
         self._clock = clock
         self._is_serving = False
-        self._watchers: list[tuple[frozenset[bytes], trio.Event]] = []
+        # Weakly: who has stopped waiting need not say so.
+        self._watchers: WeakKeyDictionary[trio.Event, frozenset[bytes]] = (
+            WeakKeyDictionary()
+        )
         self.tick()
 
     def tick(self) -> None:
@@ -40,15 +44,15 @@ class MemoryState(FakeServer):
     def watch(self, keys: frozenset[bytes]) -> trio.Event:
         """Return an event that is set when one of *keys* is written to next."""
         event = trio.Event()
-        self._watchers.append((keys, event))
+        self._watchers[event] = keys
         return event
 
     def tell_watchers(self, key: bytes) -> None:
         """Somebody has written to *key*."""
-        for keys, event in tuple(self._watchers):
+        for event, keys in tuple(self._watchers.items()):
             if key in keys:
                 event.set()
-                self._watchers.remove((keys, event))
+                del self._watchers[event]
 
     def serve_parked(self) -> None:
         """Let what was just written wake the blocked, first come, first served.
