@@ -1,7 +1,8 @@
 """The options of a `Kiq`, checked before anything starts."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,37 @@ SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
 
 
+def _listed(name: str, given: Any) -> tuple[Any, ...]:
+    # A text is a sequence too, and never what is meant.
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name} must be a list, got {given!r}")
+    return tuple(given)
+
+
+def _schedulers(given: Any) -> tuple[str, ...]:
+    names = _listed("schedulers", given)
+    for name in names:
+        if name not in SCHEDULERS:
+            raise ConfigError(
+                f"schedulers may hold {' and '.join(map(repr, SCHEDULERS))}, "
+                f"got {name!r}"
+            )
+    return names
+
+
+def _reporters(given: Any) -> tuple[Reporter, ...]:
+    reporters = _listed("extra_reporters", given)
+    for index, reporter in enumerate(reporters):
+        if not isinstance(reporter, Reporter):
+            raise ConfigError(
+                f"extra_reporters[{index}] must be a Reporter, got {reporter!r}"
+            )
+    return reporters
+
+
 def _workers(given: Any) -> dict[str, AnyWorker]:
     workers: dict[str, AnyWorker] = {}
-    for index, worker in enumerate(given):
+    for index, worker in enumerate(_listed("workers", given)):
         if not isinstance(worker, Worker):
             raise ConfigError(
                 f"workers[{index}] must be made by @worker, got {worker!r}"
@@ -49,6 +78,16 @@ def _seconds(value: float | timedelta) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
+def _instance(
+    kind: type, what: str
+) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if not isinstance(value, kind):
+            raise ConfigError(f"{attribute.name} must be {what}, got {value!r}")
+
+    return check
+
+
 def _at_least(
     low: float, *, whole: bool = False
 ) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
@@ -56,29 +95,12 @@ def _at_least(
 
     def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
         fits = type(value) is int if whole else type(value) in (int, float)
-        if not fits or value < low:
+        if not fits or not low <= value < math.inf:
             raise ConfigError(
                 f"{attribute.name} must be {kind} of {low:g} or more, got {value!r}"
             )
 
     return check
-
-
-def _known_schedulers(_: Any, __: Any, value: Sequence[str]) -> None:
-    for name in value:
-        if name not in SCHEDULERS:
-            raise ConfigError(
-                f"schedulers may hold {' and '.join(map(repr, SCHEDULERS))}, "
-                f"got {name!r}"
-            )
-
-
-def _all_reporters(_: Any, __: Any, value: Sequence[Any]) -> None:
-    for index, reporter in enumerate(value):
-        if not isinstance(reporter, Reporter):
-            raise ConfigError(
-                f"extra_reporters[{index}] must be a Reporter, got {reporter!r}"
-            )
 
 
 @attrs.frozen(kw_only=True)
@@ -110,11 +132,10 @@ class Config:
     queues: dict[str, int] = attrs.field(
         factory=lambda: {"default": 25}, converter=_queues
     )
-    server: bool = attrs.field(
-        default=True, validator=attrs.validators.instance_of(bool)
-    )
+    server: bool = attrs.field(default=True, validator=_instance(bool, "True or False"))
     schedulers: tuple[str, ...] = attrs.field(
-        default=SCHEDULERS, converter=tuple, validator=_known_schedulers
+        default=SCHEDULERS,
+        converter=_schedulers,
     )
     shutdown_timeout: float = attrs.field(
         default=25.0, converter=_seconds, validator=_at_least(0)
@@ -133,12 +154,12 @@ class Config:
         default=15_552_000.0, converter=_seconds, validator=_at_least(0)
     )
     extra_reporters: tuple[Reporter, ...] = attrs.field(
-        default=(), converter=tuple, validator=_all_reporters
+        default=(), converter=_reporters
     )
     timing: Timing = attrs.field(
-        factory=Timing, validator=attrs.validators.instance_of(Timing)
+        factory=Timing, validator=_instance(Timing, "a Timing")
     )
-    tag: str = ""
+    tag: str = attrs.field(default="", validator=_instance(str, "text"))
 
 
 def make_config(options: Mapping[str, Any]) -> Config:

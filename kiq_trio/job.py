@@ -15,6 +15,12 @@ None, which only other writers of the queue leave behind, means: as the worker
 that runs the job says.
 """
 
+MOST_RETRIES = 10_000
+"""What a number of retries found in Redis is taken for at most.
+
+Anything can stand there, and the delay before a retry grows with its fourth power.
+"""
+
 _MILLISECONDS_FROM = 10**11
 """Numbers this large are milliseconds; as seconds they would be the year 5138."""
 
@@ -53,9 +59,11 @@ class Job:
     def from_map(cls, fields: Mapping[str, Any]) -> Self:
         """Make a job of a mapping such as `{"class": "Mailer", "args": [1]}`.
 
+        Lenient where Sidekiq is, for anybody may have written it: a queue, a jid,
+        a time or a number of retries that cannot be one is taken for none.
+
         Raises:
-            DecodeError: a field that every job needs is missing or of the wrong
-                type.
+            DecodeError: `class` is not a name, or `args` not an array.
         """
         return cls._take(dict(fields))
 
@@ -120,8 +128,13 @@ class Job:
             raise EncodeError(f"{self.job_class}: {error.path}", error.reason) from None
 
     def set(self, **fields: Any) -> "Job":
-        """Return this job with *fields* of `rest` replaced; None removes one."""
-        return attrs.evolve(self, rest={**self.rest, **fields})
+        """Return this job with *fields* replaced; None removes one of `rest`.
+
+        A name that is not an attribute is a field of the payload: `set(queue="low")`
+        and `set(bid="b")` both do what they say.
+        """
+        own = {name: fields.pop(name) for name in _ATTRIBUTES & fields.keys()}
+        return attrs.evolve(self, **own, rest={**self.rest, **fields})
 
     @property
     def created_at(self) -> float | None:
@@ -142,13 +155,16 @@ class Job:
     def retry_count(self) -> int | None:
         """How often it was retried, 0 after its first failure and None before."""
         count = self.rest.get("retry_count")
-        return count if type(count) is int else None
+        return min(max(count, 0), MOST_RETRIES) if type(count) is int else None
 
     @property
     def tags(self) -> Sequence[str]:
         """Labels for people, shown by Sidekiq's UI."""
         tags = self.rest.get("tags")
         return tags if isinstance(tags, list | tuple) else ()
+
+
+_ATTRIBUTES = {field.name for field in attrs.fields(Job)} - {"rest"}
 
 
 def to_ms(seconds: float) -> int:
@@ -167,6 +183,6 @@ def _read_retry(value: Any) -> Retry:
     if value is None or type(value) is bool:
         return value
     if type(value) is int:
-        return max(0, value)
+        return min(max(value, 0), MOST_RETRIES)
     # Sidekiq takes anything else that is true, such as "5", for its default.
     return bool(value)

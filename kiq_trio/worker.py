@@ -1,10 +1,14 @@
 """A function that performs a class of jobs."""
 
+import difflib
+import functools
 import inspect
+import math
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import attrs
@@ -23,6 +27,34 @@ _POSITIONAL = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
     inspect.Parameter.VAR_POSITIONAL,
 )
+
+
+def _is_queue(value: Any) -> bool:
+    return isinstance(value, str) and QUEUE_NAME.fullmatch(value) is not None
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _is_span(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
+
+
+_QUEUE = "1 to 128 of A-Z a-z 0-9 _ . : -"
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "queue": (_is_queue, _QUEUE),
+    "retry": (_is_count, "True, False or a whole number of 0 or more"),
+    "dead": (_is_bool, "True or False"),
+    "retry_queue": (lambda value: value is None or _is_queue(value), _QUEUE),
+    "backtrace": (_is_count, "True, False or a number of lines"),
+    "timeout": (lambda value: value is None or _is_span(value), "more than 0 s"),
+    "exclusive": (_is_bool, "True or False"),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -54,21 +86,10 @@ class Options:
     exclusive: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in ("queue", "retry_queue"):
+        for name, (fits, what) in _RULES.items():
             value = getattr(self, name)
-            if value is not None and not QUEUE_NAME.fullmatch(value):
-                raise ConfigError(
-                    f"{name} must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {value!r}"
-                )
-        if type(self.retry) is not bool and (
-            type(self.retry) is not int or self.retry < 0
-        ):
-            raise ConfigError(
-                f"retry must be True, False or a whole number of 0 or more, "
-                f"got {self.retry!r}"
-            )
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(f"timeout must be more than 0 s, got {self.timeout!r}")
+            if not fits(value):
+                raise ConfigError(f"{name} must be {what}, got {value!r}")
 
 
 class Worker(Generic[P, R]):
@@ -92,8 +113,9 @@ class Worker(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(function)
         self._signature = _positional_signature(function, name)
         self._arity = _arity(self._signature)
-        self._fields = _payload_fields(options)
-        self.__doc__ = function.__doc__
+        # Shared by all jobs of this worker, so it must not change.
+        self._fields = MappingProxyType(_payload_fields(options))
+        functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function itself."""
@@ -153,7 +175,7 @@ class Worker(Generic[P, R]):
 
 
 def worker(
-    *, name: str | None = None, **options: Any
+    *misplaced: object, name: str | None = None, **options: Any
 ) -> Callable[[Callable[P, R]], Worker[P, R]]:
     """Make a worker of a function: `@worker(queue="events", retry=10)`.
 
@@ -162,6 +184,7 @@ def worker(
     look at `trio.from_thread.check_cancelled()`.
 
     Args:
+        *misplaced: nothing; it catches a decorator without its parentheses.
         name: the class name of its jobs, the function's own by default. Give one
             to be found by Ruby: `name="Billing::InvoiceJob"`.
         **options: see `Options`; `timeout` may be a `timedelta`.
@@ -169,6 +192,8 @@ def worker(
     Raises:
         ConfigError: an option is unknown or its value not allowed.
     """
+    if misplaced:
+        raise ConfigError("write @worker() with parentheses, with or without options")
     made = _make_options(options)
 
     def decorate(function: Callable[P, R]) -> Worker[P, R]:
@@ -184,13 +209,18 @@ def _make_options(options: Mapping[str, Any]) -> Options:
     known = attrs.fields_dict(Options)
     for name in options:
         if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
-                f"unknown option {name!r} of a worker (known: {', '.join(known)})"
+                f"unknown option {name!r} of a worker{hint} (known: {', '.join(known)})"
             )
     timeout = options.get("timeout")
     if isinstance(timeout, timedelta):
         options = {**options, "timeout": timeout.total_seconds()}
-    return Options(**{**options, "tags": tuple(options.get("tags", ()))})
+    tags = options.get("tags", ())
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        raise ConfigError(f"tags must be a list of texts, got {tags!r}")
+    return Options(**{**options, "tags": tuple(tags)})
 
 
 def _payload_fields(options: Options) -> dict[str, Any]:

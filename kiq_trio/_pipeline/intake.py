@@ -3,7 +3,10 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import UnionType
 from typing import Any, TypeAlias
+
+import attrs
 
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.errors import ConfigError, DecodeError
@@ -14,6 +17,12 @@ Moment: TypeAlias = datetime | float
 Span: TypeAlias = timedelta | float
 
 _FAR = 10 * 365 * 86_400.0
+_KINDS: dict[str, tuple[type | UnionType, str]] = {
+    "queue": (str, "a name"),
+    "jid": (str, "text"),
+    "retry": (int, "True, False or a whole number"),
+    "at": (datetime | int | float, "epoch seconds or an aware datetime"),
+}
 
 
 def prepare(
@@ -71,10 +80,16 @@ def _read(given: Mapping[str, Any]) -> Job:
             f"a job is made by worker.new(...), or a mapping with a class, "
             f"got {given!r}"
         )
+    for name, (kinds, what) in _KINDS.items():
+        value = given.get(name)
+        if value is not None and not isinstance(value, kinds):
+            raise ConfigError(f"{name} must be {what}, got {value!r}")
     try:
-        return Job.from_map({"retry": True, **given})
+        job = Job.from_map({"retry": True, **given})
     except DecodeError as error:
         raise ConfigError(str(error)) from error
+    # What Redis may hold is read leniently, what you say is meant.
+    return attrs.evolve(job, at=given.get("at"))
 
 
 def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
@@ -82,6 +97,8 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
     if in_ is not None:
         if at is not None:
             raise ConfigError(f"give in_ or at, not both, got {in_!r} and {at!r}")
+        if not isinstance(in_, timedelta | int | float):
+            raise ConfigError(f"in_ must be seconds or a timedelta, got {in_!r}")
         delay = in_.total_seconds() if isinstance(in_, timedelta) else in_
         if not 0 < delay < _FAR:
             raise ConfigError(
@@ -90,6 +107,8 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
         return now + delay
     if at is None:
         return None
+    if not isinstance(at, datetime | int | float):
+        raise ConfigError(f"at must be epoch seconds or an aware datetime, got {at!r}")
     if isinstance(at, datetime):
         if at.tzinfo is None:
             raise ConfigError(f"at must have a time zone, got {at!r}")

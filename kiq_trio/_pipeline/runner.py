@@ -56,7 +56,11 @@ class Runner:
                 await self._perform_in_thread(worker, job)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - a job may raise anything.
+        except BaseException as error:
+            if isinstance(error, BaseExceptionGroup) and error.subgroup(
+                KeyboardInterrupt
+            ):
+                raise
             took = self.clock() - began
             if _is_cancellation(error) and _is_cancelled_from_outside(scope):
                 return Interrupted(took)

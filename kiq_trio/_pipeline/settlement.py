@@ -113,7 +113,7 @@ def describe(error: BaseException) -> str:
     """Return the text of *error*, fit to be stored, even if it refuses to say."""
     try:
         text = str(error)[:MESSAGE_LIMIT]
-    except Exception as refusal:  # noqa: BLE001 - a job's error may be of any make.
+    except BaseException as refusal:  # noqa: BLE001 - a job's error may be of any make.
         text = f"(its text could not be had: {type(refusal).__name__})"
     return text.encode("utf-8", "replace").decode()
 

@@ -48,6 +48,15 @@ def test_a_mapping_is_a_job_too() -> None:
     assert (job.job_class, job.args, job.retry, entry.jid) == ("Hard", [1], True, "1")
 
 
+def test_a_mapping_may_say_when() -> None:
+    later = datetime.fromtimestamp(NOW + 60, UTC)
+
+    _, entry = prepare({"class": "A", "at": later}, now=NOW, jid="1")
+
+    assert entry.queue is None
+    assert entry.score == pytest.approx(NOW + 60)
+
+
 def test_a_name_of_ones_own_and_the_time_of_creation_are_kept() -> None:
     given = Job(job_class="A", jid="mine", rest={"created_at": 5})
 
@@ -67,6 +76,11 @@ def test_a_name_of_ones_own_and_the_time_of_creation_are_kept() -> None:
         ({"class": "A", "queue": "a b"}, {}, "queue must be 1 to 128"),
         ({"args": []}, {}, "class is None"),
         ("A", {}, "a job is made by worker.new"),
+        ({"class": "A", "at": "tomorrow"}, {}, "at must be epoch seconds or an aware"),
+        ({"class": "A", "queue": 5}, {}, "queue must be a name, got 5"),
+        ({"class": "A", "retry": "lots"}, {}, "retry must be True, False or a whole"),
+        ({"class": "A"}, {"at": "x"}, "at must be epoch seconds or an aware datetime"),
+        ({"class": "A"}, {"in_": "x"}, "in_ must be seconds or a timedelta, got 'x'"),
     ],
 )
 def test_what_cannot_be_enqueued_is_refused(

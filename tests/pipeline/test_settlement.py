@@ -18,6 +18,7 @@ from kiq_trio._pipeline.settlement import (
     settle,
 )
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry
+from kiq_trio.encoder import encode
 from kiq_trio.events import Aborted, Failed, Interrupted, Succeeded
 from kiq_trio.job import Job
 
@@ -153,6 +154,43 @@ class Awkward(Exception):  # noqa: N818 - its manners are the point.
 )
 def test_an_errors_text_can_always_be_stored(error: Exception, text: str) -> None:
     assert describe(error) == text
+
+
+class Final(Exception):  # noqa: N818 - as above.
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_not_even_an_error_that_wants_to_exit_gets_its_way() -> None:
+    assert describe(Final()) == "(its text could not be had: SystemExit)"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "retry",
+                "retry_count",
+                "failed_at",
+                "dead",
+                "backtrace",
+                "retry_queue",
+                "tags",
+            ]
+        ),
+        st.integers()
+        | st.text()
+        | st.none()
+        | st.booleans()
+        | st.lists(st.integers(), max_size=2),
+    )
+)
+def test_whatever_its_fields_hold_a_failed_job_goes_somewhere(
+    fields: dict[str, Any],
+) -> None:
+    payload = encode({"class": "A", "args": [], "jid": "1", **fields})
+
+    assert isinstance(fail(Job.decode(payload)), Ack | Retry | Kill)
 
 
 def test_an_errors_class_is_named_with_its_module() -> None:

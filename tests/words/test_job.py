@@ -180,6 +180,18 @@ def test_retry_is_read_as_sidekiq_reads_it(written: Any, read: Any) -> None:
     assert Job.from_map({"class": "A", "retry": written}).retry == read
 
 
+def test_attributes_are_set_like_any_other_field() -> None:
+    job = Job(job_class="A").set(queue="low", retry=3, bid="b", jid="1")
+
+    assert (job.queue, job.retry, job.jid, job.rest) == ("low", 3, "1", {"bid": "b"})
+
+
+def test_numbers_of_retries_without_measure_are_taken_for_many() -> None:
+    job = Job.from_map({"class": "A", "retry": 10**100, "retry_count": 10**90})
+
+    assert (job.retry, job.retry_count) == (10_000, 10_000)
+
+
 def test_setting_a_field_leaves_the_job_as_it_was() -> None:
     job = Job(job_class="A", rest={"bid": "b"})
 

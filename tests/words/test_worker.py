@@ -45,6 +45,23 @@ def test_a_function_with_keyword_only_arguments_cannot_be_a_worker() -> None:
         def late(*, when: int) -> None: ...
 
 
+def test_a_decorator_without_parentheses_says_what_is_missing() -> None:
+    async def plain() -> None: ...
+
+    with pytest.raises(ConfigError, match=r"write @worker\(\) with parentheses"):
+        worker(plain)
+
+
+def test_a_worker_looks_like_the_function_it_was() -> None:
+    assert vars(welcome)["__name__"] == "welcome"
+    assert welcome.__doc__ == "Greet a user."
+
+
+def test_no_job_can_change_those_that_follow() -> None:
+    with pytest.raises(TypeError):
+        welcome.new(1).rest["bid"] = "b"  # type: ignore[index]
+
+
 async def test_calling_a_worker_runs_its_function() -> None:
     assert await welcome(1, "de", 3) == "1 de (3,)"
 
@@ -76,7 +93,12 @@ def test_a_timeout_may_be_a_timedelta() -> None:
         ({"retry": -1}, "retry must be True, False or a whole number"),
         ({"retry": "5"}, "got '5'"),
         ({"timeout": 0}, "timeout must be more than 0 s, got 0"),
-        ({"que": "a"}, r"unknown option 'que' of a worker \(known: queue"),
+        ({"timeout": "30"}, "timeout must be more than 0 s, got '30'"),
+        ({"queue": 5}, "queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got 5"),
+        ({"dead": "no"}, "dead must be True or False, got 'no'"),
+        ({"backtrace": "all"}, "backtrace must be True, False or a number of lines"),
+        ({"tags": "mail"}, "tags must be a list of texts, got 'mail'"),
+        ({"que": "a"}, "unknown option 'que' of a worker; did you mean 'queue'"),
     ],
 )
 def test_options_that_cannot_work_are_refused(
