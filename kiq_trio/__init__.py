@@ -10,6 +10,7 @@ from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._version import __version__
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config
 from kiq_trio.errors import (
@@ -49,6 +50,7 @@ __all__ = [
     "Options",
     "Redis",
     "Reporter",
+    "Server",
     "ServerUnfitError",
     "Started",
     "Stats",

@@ -9,9 +9,9 @@ class KiqError(Exception):
 
 @attrs.frozen(slots=False)
 class ConfigError(KiqError, ValueError):
-    """An option has a value that cannot work; the caller's mistake.
+    """An option or an argument has a value that cannot work; the caller's mistake.
 
-    Raised where the option is given, before anything is started.
+    Raised where it is given, before anything is done.
     """
 
     message: str
@@ -101,7 +101,7 @@ class NotRunningError(KiqError, RuntimeError):
 
 @attrs.frozen(slots=False)
 class ServerUnfitError(KiqError):
-    """The Redis we reached cannot be used: too old, evicting, or a cluster.
+    """There is no Redis to be used: too old, evicting, a cluster, or not startable.
 
     Final: it is raised once, at the start, instead of being retried for ever.
     """

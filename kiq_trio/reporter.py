@@ -18,10 +18,11 @@ from kiq_trio.job import Job
 class Reporter:
     """Listens to what happens to jobs; subclass it and override what you need.
 
-    Every reporter has a task and a bounded channel of its own. One that raises is
-    logged and started again; one that lags loses events, which is counted and
-    logged. Neither can lose, repeat or delay a job: they are told after Redis
-    knows. State may be kept on the instance, which only its task touches.
+    Every reporter has a task and a bounded channel of its own. One that raises
+    loses the batch it was told, and goes on with the next after a pause; one that
+    lags loses events as well. Both are logged. Neither can lose, repeat or delay a
+    job: how one ended is told after Redis knows. State may be kept on the instance,
+    which only its task touches.
     """
 
     def interests(self) -> frozenset[type]:

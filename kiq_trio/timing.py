@@ -29,7 +29,7 @@ class Timing:
         poll: how often a whole cluster looks for due jobs, on average.
         wait: how long one wait for a job on an empty queue lasts.
         command: how long Redis may take to answer before it is taken for hung.
-        retry: a factor for the delays between retries.
+        retry: what the delays between retries are multiplied with; no period.
     """
 
     beat: float = 5.0

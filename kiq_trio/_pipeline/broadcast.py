@@ -24,7 +24,7 @@ class Mailbox:
 
     Attributes:
         reporter: who listens.
-        lost: how many events it missed because it lagged.
+        lost: how many events it missed, because it lagged or raised.
     """
 
     reporter: Reporter
@@ -63,7 +63,12 @@ class Mailbox:
             except Exception:
                 failures += 1
                 pause = min(0.1 * 2**failures, _SLOWEST_RESTART)
-                logger.exception("%r raised; next try in %g s", self.reporter, pause)
+                self.lost += len(events)
+                logger.exception(
+                    "%r raised: these events are lost to it; it goes on in %g s",
+                    self.reporter,
+                    pause,
+                )
                 await trio.sleep(pause)
 
     def ask(self) -> None:

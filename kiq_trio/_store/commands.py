@@ -1,7 +1,6 @@
 """Every Redis command that the store sends, in a script or by itself.
 
-The documentation and the access rules for Redis (ACL) are made from this table
-and from that of `keys.py`.
+A user of Redis (ACL) who may run jobs needs these, and the keys of `keys.py`.
 """
 
 COMMANDS_OF_SCRIPTS = (

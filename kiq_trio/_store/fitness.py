@@ -10,12 +10,12 @@ logger = logging.getLogger("kiq_trio.redis")
 
 
 async def check_fitness(redis: Redis) -> None:
-    """Refuse a server that throws jobs away; warn of one that forgets them.
+    """Refuse a server that throws jobs away; mention one that forgets them.
 
-    Everything is read from `INFO`: its own settings nobody may need to ask for.
+    Everything is read from `INFO`, since `CONFIG` may be forbidden to us.
 
     Raises:
-        ServerUnfitError: it evicts keys when its memory is full.
+        ServerUnfitError: it evicts keys when its memory is full, or is a cluster.
     """
     info = _parse(await persist_one(redis, ("INFO",)))
     policy = info.get("maxmemory_policy", "noeviction")

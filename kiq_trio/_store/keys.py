@@ -1,7 +1,7 @@
 """Every key we touch: its name, its Redis type and what it means.
 
-`KEYS` is the one table; the documentation and the access rules for Redis (ACL)
-are made from it. Capitals in a pattern stand for what varies.
+`KEYS` is the one table; the documentation is made from it. Capitals in a pattern
+stand for what varies.
 """
 
 import re

@@ -165,7 +165,7 @@ async def test_a_started_instance_cannot_be_started_again(
     autojump_clock: MockClock, make_kiq: KiqMaker
 ) -> None:
     async with make_kiq() as kiq:
-        with pytest.raises(NotRunningError, match="is started already"):
+        with pytest.raises(RuntimeError, match="is started already"):
             async with kiq:
                 pass
 
