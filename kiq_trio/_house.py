@@ -18,10 +18,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
+from redis.exceptions import ResponseError
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast, Mailbox
 from kiq_trio._pipeline.buffer import Buffer
+from kiq_trio._pipeline.lane import Entry
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
@@ -37,6 +39,9 @@ from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
 
 logger = logging.getLogger("kiq_trio")
+
+# Of a thousand jobs a log needs no more names than these, and their number.
+_MOST_NAMES = 20
 
 
 @attrs.define(eq=False)
@@ -177,8 +182,19 @@ def _flush(buffer: Buffer) -> Callable[[], Awaitable[None]]:
     async def flush() -> None:
         try:
             await buffer.flush()
+        except ResponseError:
+            logger.error("Redis refuses what is left in memory")
         finally:
-            for entry in buffer.unsent():
-                logger.error("job %s never reached Redis", entry.jid)
+            _name("not confirmed by Redis, which may have them", buffer.unconfirmed())
+            _name("never sent to Redis", buffer.unsent())
+            buffer.close()
 
     return flush
+
+
+def _name(fate: str, jobs: Sequence[Entry]) -> None:
+    if jobs:
+        names = [job.jid for job in jobs[:_MOST_NAMES]]
+        if len(jobs) > _MOST_NAMES:
+            names.append("...")
+        logger.error("jobs that were %s: %d (%s)", fate, len(jobs), ", ".join(names))

@@ -7,11 +7,16 @@ Every destination is a *lane* of its own. A lane has one batch in flight; once
 sent, the batch is frozen and keeps its number until Redis has answered, so that
 sending it again after a lost reply stores nothing twice. A queue that cannot be
 written to (somebody made its key a string) delays nobody but its own lane.
+
+A lane lives while it holds jobs, so a thousand queues that were used once cost
+nothing. All lanes number their batches from one counter: one that comes back goes
+on above whatever it sent before, and late copies of that are told by their number.
 """
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 
 import attrs
 import trio
@@ -22,7 +27,7 @@ from kiq_trio._pipeline.lane import Entry, Lane, Ticket
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
 from kiq_trio._store.enqueueing import MOST_PAYLOADS, enqueue
 from kiq_trio._wire.client import Redis
-from kiq_trio.errors import BufferFull
+from kiq_trio.errors import BufferFull, NotRunningError
 
 logger = logging.getLogger("kiq_trio.buffer")
 
@@ -49,6 +54,8 @@ class Buffer:
     random: Callable[[], float]
     size: int = attrs.field(default=0, init=False)
     _lanes: dict[str | None, Lane] = attrs.field(factory=dict, init=False)
+    _numbers: Iterator[int] = attrs.field(factory=lambda: count(1), init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
     _urgent: trio.Event = attrs.field(factory=trio.Event, init=False)
     _arrival: trio.Event = attrs.field(factory=trio.Event, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(
@@ -65,11 +72,15 @@ class Buffer:
         stored all the same.
 
         Raises:
+            NotRunningError: it was closed first.
             redis.exceptions.ResponseError: Redis refuses the destination.
         """
+        if not entries:
+            await trio.lowlevel.checkpoint()
         for start in range(0, len(entries), MOST_PAYLOADS):
             chunk = entries[start : start + MOST_PAYLOADS]
-            while self.size and self.size + len(chunk) > self.limit:
+            while not self._has_room(len(chunk)):
+                self._check_open()
                 await self._room.park()
             ticket = Ticket(len(chunk))
             self._add(chunk, ticket)
@@ -85,21 +96,48 @@ class Buffer:
 
         Raises:
             BufferFull: there is no room for all of them; none was taken.
+            NotRunningError: it was closed first.
         """
         if self.size + len(entries) > self.limit:
             raise BufferFull(self.limit)
         self._add(entries, None)
 
     async def flush(self) -> None:
-        """Wait until nothing is left here."""
+        """Wait until nothing is left here.
+
+        Raises:
+            NotRunningError: it was closed first.
+            redis.exceptions.ResponseError: Redis refuses all that is left, which
+                was tried once more just now, and stays here.
+        """
         await trio.lowlevel.checkpoint()
+        for lane in self._lanes.values():
+            lane.try_at_once()
         self._urgent.set()
+        self._arrival.set()
         while self.size:
+            self._check_open()
+            refusals = [lane.refusal for lane in self._lanes.values()]
+            if refusals[0] is not None and all(refusals):
+                raise refusals[0]
             await self._empty.park()
 
+    def close(self) -> None:
+        """Turn away whoever waits, and whoever comes: nobody flushes any more."""
+        self._is_closed = True
+        for entry in (*self.unconfirmed(), *self.unsent()):
+            if entry.ticket is not None:
+                entry.ticket.fail(_make_closed())
+        self._room.unpark_all()
+        self._empty.unpark_all()
+
+    def unconfirmed(self) -> list[Entry]:
+        """Return what Redis may have but has not confirmed, lane by lane."""
+        return [entry for lane in self._lanes.values() for entry in lane.sent]
+
     def unsent(self) -> list[Entry]:
-        """Return what Redis has not confirmed, oldest first in each lane."""
-        return [entry for lane in self._lanes.values() for entry in lane.entries()]
+        """Return what was never sent, oldest first in each lane."""
+        return [entry for lane in self._lanes.values() for entry in lane.waiting]
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -112,13 +150,18 @@ class Buffer:
             if lanes:
                 await self._flush(lanes)
 
+    def _has_room(self, count: int) -> bool:
+        # Alone, more than the limit may come in at once.
+        return not self.size or self.size + count <= self.limit
+
     def _add(self, entries: Iterable[Entry], ticket: Ticket | None) -> None:
+        self._check_open()
         for entry in entries:
             entry.ticket = ticket
             lane = self._lanes.get(entry.queue)
             if lane is None:
                 name = "schedule" if entry.queue is None else f"queue:{entry.queue}"
-                lane = Lane(name=f"{self.client}:{name}", queue=entry.queue)
+                lane = Lane(f"{self.client}:{name}", entry.queue, self._numbers)
                 self._lanes[entry.queue] = lane
             lane.waiting.append(entry)
             self.size += 1
@@ -130,9 +173,7 @@ class Buffer:
         Jobs of `enqueue_nowait` gather for `flush_interval`, unless a caller who
         awaits his own job comes along.
         """
-        pause = min(
-            (lane.pause() for lane in self._lanes.values() if lane), default=math.inf
-        )
+        pause = min((lane.pause() for lane in self._lanes.values()), default=math.inf)
         if pause > 0:
             # A lane in trouble waits for its next try, but not what comes meanwhile.
             with trio.move_on_after(pause):
@@ -159,14 +200,15 @@ class Buffer:
                 self._retry_later(lane, error)
             else:
                 self._refused(lane, error)
-        if not self.size:
+            self._drop_if_empty(lane)
+        if not self.size or any(lane.refusal for lane in lanes):
             self._empty.unpark_all()
 
     def _stored(self, lane: Lane) -> None:
         stored = lane.finish()
         if lane.trouble is not None:
             logger.info("jobs flow to %s again", lane.name)
-            lane.trouble = None
+            lane.trouble = lane.refusal = None
         self._release(len(stored))
         for entry in stored:
             if entry.ticket is not None:
@@ -180,6 +222,7 @@ class Buffer:
             if entry.ticket is not None:
                 entry.ticket.fail(error)
         if lane:
+            lane.refusal = error
             self._retry_later(lane, error)
 
     def _retry_later(self, lane: Lane, error: Exception) -> None:
@@ -190,12 +233,30 @@ class Buffer:
         lane.retry_at = trio.current_time() + lane.trouble * (0.5 + self.random() / 2)
 
     def _withdraw(self, entries: Sequence[Entry]) -> None:
-        withdrawn = sum(self._lanes[entry.queue].withdraw(entry) for entry in entries)
+        withdrawn = 0
+        for entry in entries:
+            lane = self._lanes.get(entry.queue)
+            if lane is not None and lane.withdraw(entry):
+                withdrawn += 1
+                self._drop_if_empty(lane)
         self._release(withdrawn)
         if not self.size:
             self._empty.unpark_all()
+
+    def _drop_if_empty(self, lane: Lane) -> None:
+        if not lane:
+            del self._lanes[lane.queue]
 
     def _release(self, count: int) -> None:
         self.size -= count
         if count:
             self._room.unpark_all()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise _make_closed()
+
+
+def _make_closed() -> NotRunningError:
+    # Each waiter gets an error of its own: they grow tracebacks.
+    return NotRunningError("the Kiq was closed; the job may or may not be stored")

@@ -1,5 +1,6 @@
 """One destination's jobs in the buffer, and the batch of them that is under way."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
@@ -7,6 +8,13 @@ import attrs
 import trio
 
 from kiq_trio._store.enqueueing import MOST_PAYLOADS, Batch
+
+MOST_BYTES = 1 << 20
+"""How large a batch may get, unless its one job is larger.
+
+A batch whose line dies is sent again from its first byte: on a slow line a large
+one would never arrive, and everybody else's commands wait behind it.
+"""
 
 
 class Ticket:
@@ -63,26 +71,32 @@ class Lane:
     Attributes:
         name: how Redis marks the last batch it took from us.
         queue: the destination; None is the schedule.
+        numbers: numbers for batches, each higher than all before it, also than
+            those of an earlier lane of this name.
         waiting: jobs that no batch holds yet.
+        sent: jobs of the batch that is under way; Redis may have them.
         trouble: seconds between tries while Redis refuses us, else None.
         retry_at: when the next try is due, on Trio's clock.
+        refusal: why Redis would not take the last batch at all, if so.
     """
 
     name: str
     queue: str | None
-    waiting: deque[Entry] = attrs.field(factory=deque)
+    numbers: Iterator[int]
+    waiting: deque[Entry] = attrs.field(factory=deque, init=False)
+    sent: list[Entry] = attrs.field(factory=list, init=False)
     trouble: float | None = None
     retry_at: float = 0.0
+    refusal: Exception | None = None
     _number: int = attrs.field(default=0, init=False)
-    _sent: list[Entry] = attrs.field(factory=list, init=False)
     _batch: Batch | None = attrs.field(default=None, init=False)
 
     def __bool__(self) -> bool:
-        return bool(self.waiting or self._sent)
+        return bool(self.waiting or self.sent)
 
     def entries(self) -> Iterator[Entry]:
         """Return all jobs in here, oldest first."""
-        yield from self._sent
+        yield from self.sent
         yield from self.waiting
 
     def pause(self) -> float:
@@ -93,18 +107,22 @@ class Lane:
         """Whether there is something to send now."""
         return bool(self) and self.pause() <= 0
 
+    def try_at_once(self) -> None:
+        """Forget what Redis said last time: it may say something else now."""
+        self.refusal = None
+        self.retry_at = -math.inf
+
     def freeze(self) -> Batch:
         """Return the batch that is under way, making it if there is none."""
         if self._batch is None:
-            size = min(len(self.waiting), MOST_PAYLOADS)
-            self._sent = [self.waiting.popleft() for _ in range(size)]
-            self._number += 1
+            self.sent = self._take()
+            self._number = next(self.numbers)
             self._batch = self._make_batch()
         return self._batch
 
     def finish(self) -> list[Entry]:
         """The batch is stored: return its jobs and forget them."""
-        stored, self._sent, self._batch = self._sent, [], None
+        stored, self.sent, self._batch = self.sent, [], None
         return stored
 
     def give_up_awaited(self) -> list[Entry]:
@@ -115,9 +133,9 @@ class Lane:
         rest counts as stored with it.
         """
         awaited = [entry for entry in self.entries() if entry.ticket is not None]
-        self._sent = [entry for entry in self._sent if entry.ticket is None]
+        self.sent = [entry for entry in self.sent if entry.ticket is None]
         self.waiting = deque(entry for entry in self.waiting if entry.ticket is None)
-        self._batch = self._make_batch() if self._sent else None
+        self._batch = self._make_batch() if self.sent else None
         return awaited
 
     def withdraw(self, entry: Entry) -> bool:
@@ -128,13 +146,23 @@ class Lane:
             return False
         return True
 
+    def _take(self) -> list[Entry]:
+        taken: list[Entry] = []
+        size = 0
+        while self.waiting and len(taken) < MOST_PAYLOADS:
+            size += len(self.waiting[0].payload)
+            if taken and size > MOST_BYTES:
+                break
+            taken.append(self.waiting.popleft())
+        return taken
+
     def _make_batch(self) -> Batch:
         return Batch(
             lane=self.name,
             number=self._number,
             queue=self.queue,
-            payloads=tuple(entry.payload for entry in self._sent),
+            payloads=tuple(entry.payload for entry in self.sent),
             scores=()
             if self.queue is not None
-            else tuple(entry.score for entry in self._sent),
+            else tuple(entry.score for entry in self.sent),
         )

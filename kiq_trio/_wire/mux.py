@@ -24,6 +24,10 @@ from kiq_trio._wire._redispy import INCOMPLETE, Push
 from kiq_trio._wire.slot import Command, NeverSentError, Slot
 from kiq_trio._wire.transport import Transport
 
+# Bytes that one step of a long write takes. A line that takes one step per
+# `command_timeout` is slow, but not dead.
+STEP = 1 << 16
+
 # A silent line is looked at this many times before it is declared dead: a loop
 # that was itself blocked then gets to read what has come meanwhile.
 LOOKS = 4
@@ -44,6 +48,7 @@ class SocketConnection:
         self._unsent = 0
         self._woken = 0
         self._was_heard = False
+        self._has_moved = False
         self._fatal: Exception | None = None
         self._flusher: trio.lowlevel.Task | None = None
         self._scope = trio.CancelScope()
@@ -127,11 +132,19 @@ class SocketConnection:
                     data = b"".join(self._outbox)
                     self._outbox.clear()
                     self._unsent = 0
-                    await self._transport.send_all(data)
+                    await self._send_all(data)
                 self._flusher = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._stop_flusher)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._lose(error)
+
+    async def _send_all(self, data: bytes) -> None:
+        for start in range(0, len(data), STEP):
+            await self._transport.send_all(data[start : start + STEP])
+            self._has_moved = True
+        # What the system takes at once says nothing about the other end: only a
+        # write that is still under way when we look is a sign of life.
+        self._has_moved = False
 
     def _stop_flusher(self, _: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._flusher = None
@@ -188,9 +201,10 @@ class SocketConnection:
         async with trio.open_nursery() as nursery:
             while True:
                 await trio.sleep(pause)
-                silent = 0 if self._was_heard or not self._slots else silent + 1
-                idle = 0 if self._was_heard or self._slots else idle + 1
-                self._was_heard = False
+                is_alive = self._was_heard or self._has_moved
+                silent = 0 if is_alive or not self._slots else silent + 1
+                idle = 0 if is_alive or self._slots else idle + 1
+                self._was_heard = self._has_moved = False
                 if silent and silent * pause >= self._patience():
                     self.abort(
                         RedisTimeoutError(f"no reply for {self._patience():g} s")

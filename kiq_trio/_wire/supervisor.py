@@ -108,7 +108,8 @@ class Supervisor:
         self._announce()
         if self._lost_at is not None:
             outage = trio.current_time() - self._lost_at
-            _logger.info("Redis at %s is back after %.1f s", self.server, outage)
+            is_what = "back" if self.generation > 1 else "there"
+            _logger.info("Redis at %s is %s after %.1f s", self.server, is_what, outage)
             self._lost_at = None
 
     def _lose(self, reason: BaseException) -> None:
@@ -117,8 +118,9 @@ class Supervisor:
         if self._lost_at is None:
             self._lost_at = trio.current_time()
             _logger.warning(
-                "Redis at %s is lost, trying again until it is back: %s",
+                "Redis at %s %s, trying again until it is there: %s",
                 self.server,
+                "is lost" if self.generation else "cannot be reached",
                 str(reason) or type(reason).__name__,
             )
 

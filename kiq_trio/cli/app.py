@@ -75,9 +75,10 @@ def run(
     TERM and INT stop gracefully, a second INT at once; neither loses a job.
     TSTP takes no more jobs, TTIN logs what every task is doing.
     """
-    _configure_logging(logging.DEBUG if verbose else logging.INFO)
     try:
         kiq = load_kiq(target)
+        # Not earlier: the program may have logging of its own.
+        _configure_logging(logging.DEBUG if verbose else logging.INFO)
         override(kiq, queues=queue or (), shutdown_timeout=shutdown_timeout)
         logger.info("kiq_trio %s runs %s: %r", __version__, target, kiq)
         code = trio.run(serve, kiq)

@@ -38,9 +38,12 @@ async def serve(kiq: Kiq) -> int:
     async with background(program.obey), background(program.leave_the_deaf):
         with program.everything:
             async with kiq:
-                program.open()
-                await kiq.wait_stop()
-                program.stopping.set()
+                try:
+                    program.open()
+                    await kiq.wait_stop()
+                finally:
+                    # Also when a bug of ours ends it: the deaf do not hear that.
+                    program.stopping.set()
     logger.info("stopped")
     return program.exit_code
 

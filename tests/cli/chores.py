@@ -31,13 +31,26 @@ def sit(name: str) -> None:
     time.sleep(600)
 
 
+@worker()
+async def sabotage(name: str) -> None:
+    """Let a service of ours raise, and do not hear that it did."""
+    with trio.CancelScope(shield=True):
+        await faulty.redis.rpush("heard", f"{name} began")
+        dice.clear()
+        await trio.sleep_forever()
+
+
 async def tell(what: str) -> None:
     await kiq.redis.rpush("heard", what)
 
 
+# A machine under test may be slow to answer; nothing depends on that.
+timing = attrs.evolve(Timing().scaled(1 / 20), command=5.0)
+dice = [0.5]
+
 kiq = Kiq(
     queues={"default": 5, "low": 2},
     workers=[hold, shield, sit],
-    # A machine under test may be slow to answer; nothing depends on that.
-    timing=attrs.evolve(Timing().scaled(1 / 20), command=5.0),
+    timing=timing,
 )
+faulty = Kiq(workers=[sabotage], timing=timing, random=lambda: dice[0])

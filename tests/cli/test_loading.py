@@ -10,7 +10,7 @@ from kiq_trio.cli.loading import load_kiq
 from kiq_trio.cli.overriding import override
 from kiq_trio.errors import ConfigError
 from kiq_trio.kiq import Kiq
-from tests.cli.program import run
+from tests.cli.program import run, started
 
 PROGRAM = """
 from kiq_trio import Kiq, worker
@@ -123,3 +123,16 @@ def test_a_mistake_of_the_programs_own_shows_where_it_is(here: Path) -> None:
     assert code == 1
     assert "broken.py" in said
     assert said.splitlines()[-1].startswith("kiq-trio: broken cannot be imported")
+
+
+@pytest.mark.slow
+def test_a_program_that_has_configured_its_logging_keeps_it(here: Path) -> None:
+    (here / "own.py").write_text(
+        "import logging\n"
+        "logging.basicConfig(format='mine: %(message)s', level=logging.INFO)\n"
+        "from program import kiq\n"
+    )
+
+    with started("run", "own", cwd=here) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith("mine: kiq_trio ")

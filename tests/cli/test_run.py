@@ -43,7 +43,7 @@ def test_a_stop_before_redis_is_there_ends_at_once(real_server: RealServer) -> N
 
     with started("run", "chores", url=nowhere) as program:
         assert program.stdout is not None
-        while "is lost, trying again" not in (line := program.stdout.readline()):
+        while "cannot be reached" not in (line := program.stdout.readline()):
             assert line, "it ended by itself"
         program.send_signal(signal.SIGTERM)
         assert program.wait(LONG) == 0
@@ -119,6 +119,19 @@ def test_a_deaf_job_is_left_to_the_others(
 
     with started(*run, url=real_server.unix_url):
         assert talk.hear() == "a began"
+
+
+def test_a_bug_of_ours_ends_the_process_also_if_a_job_is_deaf(
+    real_server: RealServer, talk: Talk
+) -> None:
+    talk.enqueue("sabotage", "a")
+    run = ("run", "chores:faulty", "--shutdown-timeout", "0.1")
+
+    with started(*run, url=real_server.unix_url) as program:
+        assert talk.hear() == "a began"
+        assert program.wait(LONG) == 1
+
+    assert talk.held() == ["a"]
 
 
 def test_what_a_killed_process_ran_is_run_by_another(

@@ -34,6 +34,11 @@ def entries(numbers: Iterable[int], queue: str | None = "q") -> list[Entry]:
     return [entry(number, queue) for number in numbers]
 
 
+def held(buffer: Buffer) -> list[str]:
+    """Return the jids of the jobs in *buffer*, those that were sent first."""
+    return [one.jid for one in (*buffer.unconfirmed(), *buffer.unsent())]
+
+
 async def stored(redis: Redis, queue: str = "q") -> list[int]:
     """Return what is in a queue, the oldest first."""
     payloads = await redis.raw("LRANGE", f"queue:{queue}", 0, -1)

@@ -1,15 +1,17 @@
 """A lane sends one batch at a time, and does not change it until Redis has answered."""
 
+from itertools import count
+
 import pytest
 import trio
 from trio.testing import MockClock
 
-from kiq_trio._pipeline.lane import Lane, Ticket
+from kiq_trio._pipeline.lane import MOST_BYTES, Lane, Ticket
 from tests.pipeline.buffers import entries, entry
 
 
 def lane_with(numbers: range, queue: str | None = "q") -> Lane:
-    lane = Lane(name="client:queue:q", queue=queue)
+    lane = Lane("client:queue:q", queue, count(1))
     lane.waiting.extend(entries(numbers, queue))
     return lane
 
@@ -35,6 +37,18 @@ def test_a_batch_holds_no_more_than_a_script_can_take() -> None:
         lane.finish()
 
     assert sizes == [1_000, 1_000, 500]
+
+
+def test_a_batch_is_not_larger_than_a_slow_line_can_take() -> None:
+    lane = lane_with(range(5))
+    for one, size in zip(lane.waiting, (0.5, 0.4, 0.2, 2, 0.1), strict=True):
+        one.payload = bytes(int(size * MOST_BYTES))
+    sizes = []
+    while lane:
+        sizes.append(len(lane.freeze().payloads))
+        lane.finish()
+
+    assert sizes == [2, 1, 1, 1]
 
 
 def test_jobs_for_later_travel_with_their_times() -> None:
