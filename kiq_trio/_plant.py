@@ -58,7 +58,7 @@ class Plant:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job is here that Redis believes to be."""
+        """Whether nothing runs, waits for a consumer, or waits to be settled."""
         return (
             not self.ledger.running
             and not self.settler.size
@@ -74,7 +74,6 @@ def build_plant(
     ledger = Ledger(now=tools.now)
     settler = Settler(
         redis=redis,
-        lease=lease,
         broadcast=broadcast,
         dead_limit=config.dead_limit,
         dead_timeout=config.dead_timeout,
@@ -84,7 +83,7 @@ def build_plant(
     runner = Runner(
         workers=config.workers,
         lease=lease,
-        threads=trio.CapacityLimiter(config.threads),
+        threads=trio.CapacityLimiter(config.thread_limit),
         clock=trio.lowlevel.current_clock().current_time,
     )
     shared: dict[str, Any] = {
@@ -102,6 +101,7 @@ def build_plant(
             redis=redis,
             queue=queue,
             slots=slots,
+            settler=settler,
             lease=lease,
             can_wait=place < config.pool_size,
             interval=config.fetch_interval,
@@ -120,27 +120,34 @@ def build_plant(
 async def working(plant: Plant, stop: Stop) -> AsyncIterator[None]:
     """Let the crews work; leaving waits for them, for a while or for the deaf."""
     failure: BaseException | None = None
+    # Cancelled from outside, we must wait for the deaf as well, and name them.
+    naming = trio.CancelScope(shield=True)
     async with trio.open_nursery() as nursery:
-        async with trio.open_nursery() as workers:
-            for crew in plant.crews:
-                await workers.start(crew.run)
-            try:
-                yield
-            except BaseException as error:  # noqa: BLE001 - raised again below.
-                failure = error
-            for crew in plant.crews:
-                crew.stop(stop.deadline)
-            nursery.start_soon(_name_the_deaf, stop, plant.ledger)
-        nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as workers:
+                for crew in plant.crews:
+                    await workers.start(crew.run)
+                try:
+                    yield
+                except BaseException as error:  # noqa: BLE001 - raised again below.
+                    failure = error
+                for crew in plant.crews:
+                    crew.stop(stop.deadline)
+                nursery.start_soon(_name_the_deaf, naming, stop, plant.ledger)
+        finally:
+            naming.cancel()
     # The deaf have had their time; what they leave must still be written down.
     stop.deadline = max(stop.deadline, trio.current_time())
     if failure is not None:
         raise failure
 
 
-async def _name_the_deaf(stop: Stop, ledger: Ledger) -> None:
+async def _name_the_deaf(scope: trio.CancelScope, stop: Stop, ledger: Ledger) -> None:
     """Say which jobs keep us from leaving, once they have been cancelled in vain."""
-    await trio.sleep_until(stop.deadline + AFTERMATH)
+    with scope:
+        await trio.sleep_until(stop.deadline + AFTERMATH)
+    if scope.cancelled_caught:
+        return
     for run in list(ledger.running.values()):
         logger.error(
             "still waiting for a job that does not hear its cancellation: %s",

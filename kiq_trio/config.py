@@ -119,7 +119,9 @@ class Config:
         flush_interval: how long `enqueue_nowait` gathers jobs for one flush.
         buffer_limit: how many jobs may wait in memory for Redis.
         pool_size: how many connections may wait for jobs, one per queue.
-        threads: how many plain functions may run at once.
+        threads: how many plain functions may run at once; by default as many as
+            jobs. With fewer, jobs wait for a thread here while another process
+            might have one.
         dead_limit: how many jobs the dead set keeps.
         dead_timeout: how long it keeps them.
         extra_reporters: reporters beside the built-in ones.
@@ -148,7 +150,9 @@ class Config:
     )
     buffer_limit: int = attrs.field(default=10_000, validator=_at_least(1, whole=True))
     pool_size: int = attrs.field(default=5, validator=_at_least(0, whole=True))
-    threads: int = attrs.field(default=25, validator=_at_least(1, whole=True))
+    threads: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_at_least(1, whole=True))
+    )
     dead_limit: int = attrs.field(default=10_000, validator=_at_least(0, whole=True))
     dead_timeout: float = attrs.field(
         default=15_552_000.0, converter=_seconds, validator=_at_least(0)
@@ -160,6 +164,11 @@ class Config:
         factory=Timing, validator=_instance(Timing, "a Timing")
     )
     tag: str = attrs.field(default="", validator=_instance(str, "text"))
+
+    @property
+    def thread_limit(self) -> int:
+        """How many plain functions may run at once."""
+        return self.threads or max(sum(self.queues.values()), 1)
 
 
 def make_config(options: Mapping[str, Any]) -> Config:

@@ -19,8 +19,8 @@ from kiq_trio._reporters.logger import Logger
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._services.heartbeat import Portrait
 from kiq_trio._services.stacks import describe_tasks
-from kiq_trio._store.clearing import clear, count_waiting
-from kiq_trio._store.inspecting import count_held, read_strangers
+from kiq_trio._store.clearing import clear
+from kiq_trio._store.inspecting import count_jobs, read_strangers
 from kiq_trio._store.registering import leave
 from kiq_trio._version import __version__
 from kiq_trio._wire.client import Redis
@@ -34,6 +34,8 @@ from kiq_trio.timing import Timing
 logger = logging.getLogger("kiq_trio")
 
 JobLike = Job | Mapping[str, Any]
+
+_CHECKPOINT_EVERY = 200
 
 
 class Kiq:
@@ -74,11 +76,12 @@ class Kiq:
         embedded: bool = True,
         **options: Any,
     ) -> None:
-        self._server = (
-            server_from_url(redis_url)
-            if redis_url is None or isinstance(redis_url, str)
-            else redis_url
-        )
+        if redis_url is None or isinstance(redis_url, str):
+            self._server = server_from_url(redis_url)
+        elif hasattr(redis_url, "connect_sync"):
+            self._server = redis_url
+        else:
+            raise ConfigError(f"redis_url must be a URL or a Server, got {redis_url!r}")
         if self._server.is_in_process:
             options.setdefault("timing", Timing.in_process())
         self.config: Config = make_config(options)
@@ -96,7 +99,7 @@ class Kiq:
 
     async def __aenter__(self) -> Self:
         if self._opening is not None:
-            raise NotRunningError(f"{self!r} is started already")
+            raise RuntimeError(f"{self!r} is started already")
         self._opening = open_house(
             self.config,
             Tools(self._server, self._now, self._random),
@@ -134,6 +137,8 @@ class Kiq:
             return await self._opening.__aexit__(kind, error, trace)
         finally:
             self._house = self._opening = None
+            # Whoever waits to be told of the stop is told of it now at the latest.
+            self._stop_asked.set()
             self._stop_asked = trio.Event()
 
     async def run(
@@ -188,6 +193,8 @@ class Kiq:
         Raises:
             ConfigError: the time or the queue cannot be.
             EncodeError: an argument is not JSON.
+            NotRunningError: the block was left before Redis had the job, which
+                may or may not be stored.
             redis.exceptions.ResponseError: Redis refuses the queue's key.
         """
         made, entry = self._prepare(job, in_, at)
@@ -217,14 +224,25 @@ class Kiq:
     ) -> list[Job]:
         """Store *jobs* as `enqueue` does, many in one round trip.
 
-        All are checked before the first is stored.
+        All are checked before the first is stored. Cancelled or refused half way,
+        it may have stored some thousands of them.
         """
-        prepared = [self._prepare(job, in_, at) for job in jobs]
+        prepared = []
+        for job in jobs:
+            prepared.append(self._prepare(job, in_, at))
+            if len(prepared) % _CHECKPOINT_EVERY == 0:
+                await trio.lowlevel.checkpoint()
         await self._running().buffer.put([entry for _, entry in prepared])
         return [made for made, _ in prepared]
 
     async def flush(self) -> None:
-        """Wait until Redis has all that was enqueued here."""
+        """Wait until Redis has all that was enqueued here.
+
+        Raises:
+            NotRunningError: the block was left first.
+            redis.exceptions.ResponseError: Redis refuses all that is left. It stays
+                in memory, and is tried again.
+        """
         await self._running().buffer.flush()
 
     def configure(self, *, quiet: bool) -> None:
@@ -236,16 +254,19 @@ class Kiq:
     async def wait_idle(self) -> None:
         """Wait until our queues are empty and nothing runs here.
 
-        What is scheduled for later, or waits for its retry, does not count.
+        What is scheduled for later, or waits for its retry, does not count; nor does
+        what other processes have fetched and not ended.
+
+        Raises:
+            redis.exceptions.ResponseError: as `flush`.
         """
         house = self._running()
         queues = tuple(self.config.queues)
         while True:
             await house.buffer.flush()
-            waiting = await count_waiting(house.redis, queues)
             plant = house.plant
-            if plant is not None:
-                waiting += await count_held(house.redis, plant.lease.identity)
+            identity = plant.lease.identity if plant is not None else ""
+            waiting = await count_jobs(house.redis, queues, identity)
             if not waiting and (plant is None or plant.is_idle):
                 return
             await trio.sleep(self.config.fetch_interval / 20)

@@ -110,7 +110,7 @@ class Worker(Generic[P, R]):
         self.name = name
         self.function = function
         self.options = options
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async = _is_async(function, name)
         self._signature = _positional_signature(function, name)
         self._arity = _arity(self._signature)
         # Shared by all jobs of this worker, so it must not change.
@@ -197,7 +197,10 @@ def worker(
     made = _make_options(options)
 
     def decorate(function: Callable[P, R]) -> Worker[P, R]:
-        return Worker(function, name=name or function.__name__, options=made)
+        known = name or getattr(function, "__name__", None)
+        if known is None:
+            raise ConfigError(f"{function!r} has no name: give one, @worker(name=...)")
+        return Worker(function, name=known, options=made)
 
     return decorate
 
@@ -235,6 +238,19 @@ def _payload_fields(options: Options) -> dict[str, Any]:
     if options.tags:
         fields["tags"] = list(options.tags)
     return fields
+
+
+def _is_async(function: Callable[..., Any], name: str) -> bool:
+    """Whether calling *function* gives something to await."""
+    # A plain wrapper of an async function is called, and what comes back awaited.
+    inner = inspect.unwrap(function)
+    if not inspect.isroutine(inner) and not isinstance(inner, functools.partial):
+        inner = type(inner).__call__
+    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+        raise ConfigError(
+            f"worker {name} is a generator: it would be called, and never run"
+        )
+    return inspect.iscoroutinefunction(inner)
 
 
 def _arity(signature: inspect.Signature) -> range:

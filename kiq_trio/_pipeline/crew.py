@@ -1,5 +1,7 @@
 """The consumers of one queue and the producer that feeds them."""
 
+import math
+
 import attrs
 import trio
 
@@ -8,6 +10,10 @@ from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.settling import Requeue
+
+_LAST_CALL = 1.0
+"""Seconds for a fetch without an answer, at least, before its jobs are left to the
+others."""
 
 
 @attrs.define(eq=False)
@@ -27,7 +33,7 @@ class Crew:
     settler: Settler
     _producing: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _consuming: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
-    _is_stopping: bool = attrs.field(default=False, init=False)
+    _deadline: float = attrs.field(default=-math.inf, init=False)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -42,31 +48,31 @@ class Crew:
             finally:
                 # A fetch that was under way may have brought some more.
                 self._give_back()
+                deadline = max(self._deadline, trio.current_time() + _LAST_CALL)
+                with trio.CancelScope(deadline=deadline, shield=True):
+                    await self.producer.hand_back()
 
     def stop(self, deadline: float) -> None:
         """Fetch no more; cancel what still runs at *deadline* (Trio's clock)."""
-        self._is_stopping = True
         self._producing.cancel()
         # At once, and so before the older ones that still run: whoever is given
         # back last comes to the very front.
         self._give_back()
         self.slots.close()
-        self._consuming.deadline = deadline
+        self._consuming.deadline = self._deadline = deadline
 
     def cancel_runs(self) -> None:
         """Forget all jobs that are here, as others have them; go on with new ones."""
         self.slots.take_back()
-        self._consuming.cancel()
+        for consumer in self.consumers:
+            consumer.give_up()
 
     def _give_back(self) -> None:
         for delivery in self.slots.take_back():
             self.settler.add(delivery, Requeue())
 
     async def _consume(self) -> None:
-        while not self._is_stopping:
-            with self._consuming:
-                async with trio.open_nursery() as nursery:
-                    for consumer in self.consumers:
-                        nursery.start_soon(consumer.run)
-            if not self._is_stopping:
-                self._consuming = trio.CancelScope()
+        with self._consuming:
+            async with trio.open_nursery() as nursery:
+                for consumer in self.consumers:
+                    nursery.start_soon(consumer.run)

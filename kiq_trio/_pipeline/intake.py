@@ -51,7 +51,8 @@ def prepare(
         raise ConfigError(
             f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
         )
-    due_at = _due_at(now, in_, job.at if at is None else at)
+    # What is said here goes before what the job says of itself.
+    due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
     now_ms = to_ms(now)
     rest = {"created_at": now_ms, **job.rest}
     rest["enqueued_at"] = now_ms if due_at is None else None

@@ -2,15 +2,19 @@
 
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 from trio_util import move_on_when
 
+from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
-from kiq_trio._store.fetching import MOST_JOBS, fetch
+from kiq_trio._store.fetching import MOST_JOBS, Delivery, fetch
+from kiq_trio._store.settling import Requeue
 from kiq_trio._store.waiting import wait_for_work
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import FencedError, QueuePausedError
@@ -21,6 +25,8 @@ _SHIELD = 1.0
 _JITTER = 0.02
 _PAUSE_INTERVAL = 2.0
 
+Take: TypeAlias = Callable[[list[Delivery]], None]
+
 
 @attrs.define(eq=False)
 class Producer:
@@ -30,6 +36,7 @@ class Producer:
         redis: where the queue is.
         queue: its name.
         slots: the way to the consumers.
+        settler: the way back to the queue.
         lease: the identity under which we hold jobs.
         can_wait: whether a connection may be spent on waiting for jobs.
         interval: seconds between looks at an empty queue, where it may not.
@@ -40,6 +47,7 @@ class Producer:
     redis: Redis
     queue: str
     slots: Slots
+    settler: Settler
     lease: Lease
     can_wait: bool
     interval: float
@@ -47,14 +55,32 @@ class Producer:
     random: Callable[[], float]
     _call: int = attrs.field(default=1, init=False)
     _limit: int = attrs.field(default=0, init=False)
-    _is_refused: bool = attrs.field(default=False, init=False)
+    _complaints: Complaints = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger,
+            f"nothing is taken from {self.queue}",
+            f"jobs of {self.queue} are taken again",
+        )
 
     async def run(self) -> None:
         """Fetch whenever we may, for ever."""
+        may_fetch = self.lease.may_fetch
         while True:
-            await self.lease.may_fetch.wait_value(True)  # noqa: FBT003 - trio_util's own.
-            async with move_on_when(self.lease.may_fetch.wait_value, False):  # noqa: FBT003
+            await may_fetch.wait_value(True)  # noqa: FBT003 - trio_util's own.
+            async with move_on_when(may_fetch.wait_value, False):  # noqa: FBT003
                 await self._produce()
+            async with move_on_when(may_fetch.wait_value, True):  # noqa: FBT003
+                await self.hand_back()
+
+    async def hand_back(self) -> None:
+        """Put back what a call has taken that was given up before its answer.
+
+        It is in our backup, and we live: nobody else would ever look there.
+        """
+        while self._limit:
+            await self._try_fetch(self._limit, self._requeue)
 
     async def _produce(self) -> None:
         woken = False
@@ -62,19 +88,21 @@ class Producer:
             # A slot is one idle consumer. We hold a slot before we take a job, so
             # no job waits in our memory while another process could run it.
             room = await self.slots.wait_free()
-            found = await self._try_fetch(min(room, MOST_JOBS))
+            found = await self._try_fetch(min(room, MOST_JOBS), self.slots.hand_over)
             if found == 0:
                 if woken:
                     # One push wakes everybody who waits, and only one finds it.
                     await trio.sleep(self.random() * _JITTER)
                 woken = await self._wait_for_work()
 
-    async def _try_fetch(self, limit: int) -> int | None:
+    async def _try_fetch(self, limit: int, take: Take) -> int | None:
         """Fetch, or wait a while where Redis does not let us; return how many."""
         try:
-            found = await self._fetch(limit)
+            found = await self._fetch(limit, take)
         except FencedError:
-            # Presence will find out why, and close or reopen us.
+            # Presence will find out why, and close or reopen us. What this call
+            # may have taken, the others give back.
+            self._conclude()
             await trio.sleep(self.interval)
         except QueuePausedError:
             # This number is used up: repeated, it would find an empty queue.
@@ -82,19 +110,16 @@ class Producer:
             await trio.sleep(_PAUSE_INTERVAL)
         except ResponseError as error:
             # Its key is no list, or we may not touch it: no other queue suffers.
-            if not self._is_refused:
-                logger.error("nothing is taken from %s: %s", self.queue, error)
-                self._is_refused = True
+            self._complaints.make(error)
             await trio.sleep(_PAUSE_INTERVAL)
         else:
-            if self._is_refused and found is not None:
-                logger.info("jobs of %s are taken again", self.queue)
-                self._is_refused = False
+            if found is not None:
+                self._complaints.withdraw()
             return found
         return None
 
-    async def _fetch(self, limit: int) -> int | None:
-        """Fetch and hand over; return how many, None if that is not known.
+    async def _fetch(self, limit: int, take: Take) -> int | None:
+        """Fetch and let *take* have it; return how many, None if that is not known.
 
         The call keeps its number and its limit until we know its answer: the same
         call gets the same jobs again.
@@ -112,10 +137,14 @@ class Producer:
                 limit=self._limit,
             )
             self._conclude()
-            self.slots.hand_over(jobs)
+            take(jobs)
             return len(jobs)
         await trio.lowlevel.checkpoint()
         return None
+
+    def _requeue(self, jobs: list[Delivery]) -> None:
+        for delivery in jobs:
+            self.settler.add(delivery, Requeue())
 
     def _conclude(self) -> None:
         """The call is answered: the next one is another."""

@@ -1,6 +1,7 @@
 """Performs a job and says how it went, whatever the job does."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 import trio
@@ -45,15 +46,13 @@ class Runner:
             options = worker.options
             if options.exclusive:
                 with self.lease.exclusive() as scope:
-                    await self._perform_in_time(worker, job)
+                    await self._perform(worker, job)
                 if scope.cancelled_caught:
                     return Interrupted(self.clock() - began)
-            elif options.timeout is not None:
-                await self._perform_in_time(worker, job)
-            elif worker.is_async:
+            elif worker.is_async and options.timeout is None:
                 await worker.function(*job.args)
             else:
-                await self._perform_in_thread(worker, job)
+                await self._perform(worker, job)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -67,28 +66,34 @@ class Runner:
             return Failed(error, took)
         return Succeeded(self.clock() - began)
 
-    async def _perform_in_time(self, worker: AnyWorker, job: Job) -> None:
-        timeout = worker.options.timeout
-        if timeout is None:
-            return await self._perform(worker, job)
-        with trio.move_on_after(timeout) as scope:
-            await self._perform(worker, job)
-        # Not `cancelled_caught`: a job that swallows its cancellation was late
-        # all the same.
-        if scope.cancel_called:
-            raise JobTimeoutError(timeout)
-        return None
-
     async def _perform(self, worker: AnyWorker, job: Job) -> None:
+        timeout = worker.options.timeout
         if worker.is_async:
-            await worker.function(*job.args)
-        else:
-            await self._perform_in_thread(worker, job)
+            await _in_time(timeout, worker.function, *job.args)
+            return
+        # Held out here, so that a job's time begins when it has a thread.
+        async with self.threads:
+            await _in_time(timeout, _run_in_thread, worker.function, *job.args)
 
-    async def _perform_in_thread(self, worker: AnyWorker, job: Job) -> None:
-        # Not abandoned on cancel: no thread outlives its job, so a job never
-        # runs beside its own retry.
-        await trio.to_thread.run_sync(worker.function, *job.args, limiter=self.threads)
+
+async def _in_time(
+    timeout: float | None, function: Callable[..., Any], *args: Any
+) -> None:
+    if timeout is None:
+        await function(*args)
+        return
+    with trio.move_on_after(timeout) as scope:
+        await function(*args)
+    # Not `cancelled_caught`: a job that swallows its cancellation was late all the
+    # same.
+    if scope.cancel_called:
+        raise JobTimeoutError(timeout)
+
+
+async def _run_in_thread(function: Callable[..., Any], *args: Any) -> None:
+    # Not abandoned on cancel: no thread outlives its job, so a job never runs
+    # beside its own retry. How many there are is limited elsewhere.
+    await trio.to_thread.run_sync(function, *args, limiter=trio.CapacityLimiter(1))
 
 
 def _is_cancelled_from_outside(exclusive: trio.CancelScope | None) -> bool:

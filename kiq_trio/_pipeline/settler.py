@@ -12,7 +12,7 @@ import trio
 from redis.exceptions import ResponseError
 
 from kiq_trio._pipeline.broadcast import Broadcast
-from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.unsettled import Unsettled, distinguish
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import (
@@ -35,7 +35,6 @@ class Settler:
 
     Attributes:
         redis: where they are settled.
-        lease: the identity under which we hold them.
         broadcast: who is told when Redis knows.
         dead_limit: how many jobs the dead set keeps.
         dead_timeout: for how many seconds.
@@ -45,7 +44,6 @@ class Settler:
     """
 
     redis: Redis
-    lease: Lease
     broadcast: Broadcast
     dead_limit: int
     dead_timeout: float
@@ -56,13 +54,18 @@ class Settler:
     _in_flight: int = attrs.field(default=0, init=False)
     _refused: list[Unsettled] = attrs.field(factory=list, init=False)
     _retry_at: float = attrs.field(default=0.0, init=False)
-    _is_refused: bool = attrs.field(default=False, init=False)
+    _complaints: Complaints = attrs.field(init=False)
     _arrival: trio.lowlevel.ParkingLot = attrs.field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
     _written: trio.lowlevel.ParkingLot = attrs.field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger, "some jobs cannot be settled", "all jobs are settled again"
+        )
 
     @property
     def size(self) -> int:
@@ -103,6 +106,8 @@ class Settler:
             self._in_flight = len(batch)
             await self._settle(batch)
             self._in_flight = 0
+            if not self._refused:
+                self._complaints.withdraw()
             self.is_full = self.size >= self.limit
             self._written.unpark_all()
 
@@ -138,21 +143,34 @@ class Settler:
             try:
                 await self._settle_together(group, again=True)
             except ResponseError as error:
-                if not self._is_refused:
-                    logger.error("some jobs cannot be settled: %s", error)
+                self._complaints.make(error)
                 self._refused += group
                 self._retry_at = trio.current_time() + _PAUSE
-        self._is_refused = bool(self._refused)
 
     async def _settle_together(
         self, batch: list[Unsettled], *, again: bool = False
+    ) -> None:
+        # Since a burial or a loss we have another name; what we took before is
+        # held under the old one. The newer name first, so that what the older
+        # one held comes in front of it.
+        names = list(dict.fromkeys([one.delivery.identity for one in batch]))
+        if len(names) == 1:
+            await self._settle_held(names[0], batch, again=again)
+        else:
+            for name in reversed(names):
+                held = [one for one in batch if one.delivery.identity == name]
+                await self._settle_held(name, held, again=again)
+        self.broadcast.tell_all([one.event for one in batch if one.event is not None])
+
+    async def _settle_held(
+        self, identity: str, batch: list[Unsettled], *, again: bool
     ) -> None:
         generation = self.redis.generation
         pending = batch
         while pending:
             results = await settle(
                 self.redis,
-                self.lease.identity,
+                identity,
                 [(one.delivery, one.settlement) for one in pending],
                 dead_limit=self.dead_limit,
                 dead_timeout=self.dead_timeout,
@@ -172,4 +190,3 @@ class Settler:
                         one.delivery.id,
                     )
             pending = clashes
-        self.broadcast.tell_all([one.event for one in batch if one.event is not None])

@@ -20,6 +20,7 @@ class Slots:
 
     Attributes:
         pace: how long these consumers may go on without letting others run.
+        is_closed: whether no consumer may begin another job.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class Slots:
         self._jobs: deque[Delivery] = deque()
         self._idle = trio.lowlevel.ParkingLot()
         self._freed = trio.lowlevel.ParkingLot()
-        self._is_closed = False
+        self.is_closed = False
         self._coming = 0
         self._is_fresh = False
 
@@ -61,9 +62,9 @@ class Slots:
         It is a checkpoint only if it waits: consumers yield by the clock.
 
         Raises:
-            trio.EndOfChannel: no job will come any more.
+            trio.EndOfChannel: closed; what is left is for `take_back`.
         """
-        if not self._jobs:
+        if self.is_closed or not self._jobs:
             await self._wait()
         job = self._jobs.popleft()
         if self._jobs and not self._coming:
@@ -71,8 +72,8 @@ class Slots:
         return job
 
     def close(self) -> None:
-        """No more jobs will come: send idle consumers home."""
-        self._is_closed = True
+        """Let no more jobs begin: send idle consumers home, and the others later."""
+        self.is_closed = True
         self._wake(len(self._idle))
 
     def take_back(self) -> list[Delivery]:
@@ -82,12 +83,12 @@ class Slots:
         return left
 
     async def _wait(self) -> None:
-        while not self._jobs:
-            if self._is_closed:
-                raise trio.EndOfChannel
+        while not self.is_closed and not self._jobs:
             self._freed.unpark()
             await self._idle.park()
             self._coming -= 1
+        if self.is_closed:
+            raise trio.EndOfChannel
         if self._is_fresh:
             self._is_fresh = False
         elif len(self._jobs) > 1:

@@ -6,7 +6,7 @@ import attrs
 
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Ack, Kill, Retry, Settlement
-from kiq_trio.errors import DecodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.events import Ended
 from kiq_trio.job import Job
 
@@ -29,8 +29,8 @@ def distinguish(settlement: Settlement, random: Callable[[], float]) -> Settleme
     assert isinstance(settlement, Retry | Kill)
     try:
         job = Job.decode(settlement.payload)
-    except DecodeError:
-        # No job at all, and the dead set keeps its like already.
+        payload = job.set(kiq_copy=int(random() * 2**53)).encode()
+    except (DecodeError, EncodeError):
+        # No job that we could write, and the dead set keeps its like already.
         return Ack()
-    job = job.set(kiq_copy=int(random() * 2**53))
-    return attrs.evolve(settlement, payload=job.encode())
+    return attrs.evolve(settlement, payload=payload)

@@ -17,6 +17,7 @@ import trio
 from redis.exceptions import RedisError
 
 from kiq_trio import encoder
+from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger, Run
 from kiq_trio._store.showing import Heartbeat, hide, show
@@ -90,15 +91,29 @@ class Heart:
     on_signal: Callable[[str], Awaitable[None]]
     _rtt_us: int = attrs.field(default=0, init=False)
     _shown_as: str = attrs.field(default="", init=False)
+    _complaints: Complaints = attrs.field(init=False)
+    _leaving: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger,
+            "Sidekiq's UI does not show us",
+            "Sidekiq's UI shows us again",
+        )
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Beat, for ever."""
+        """Beat until `vanish`."""
         task_status.started()
-        while True:
-            await self.beat()
-            await trio.sleep(self.interval)
+        try:
+            while not self._leaving.is_set():
+                await self.beat()
+                with trio.move_on_after(self.interval):
+                    await self._leaving.wait()
+        finally:
+            self._ended.set()
 
     async def beat(self) -> None:
         """Show how we are now, and obey."""
@@ -110,9 +125,10 @@ class Heart:
         try:
             signals = await show(self.redis, self._portray(identity, processed, failed))
         except RedisError as error:
-            logger.debug("no heartbeat: %r", error)
+            self._complaints.make(error)
             self.ledger.give_back(processed, failed)
             return
+        self._complaints.withdraw()
         self._rtt_us = int((trio.current_time() - asked_at) * 1_000_000)
         self._shown_as = identity
         for signal in signals:
@@ -121,6 +137,9 @@ class Heart:
 
     async def vanish(self) -> None:
         """Tell the last counts and disappear from the UI."""
+        # A beat that is under way would show us again.
+        self._leaving.set()
+        await self._ended.wait()
         await self.beat()
         if self._shown_as:
             await self._hide(self._shown_as)

@@ -62,6 +62,7 @@ class Presence:
     _number: int = attrs.field(default=0, init=False)
     """Of our registration; 0 while we have none."""
     _staying: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -71,15 +72,21 @@ class Presence:
         self._pulse = virtual_pulse() if client is None else real_pulse()
         await self._register()
         task_status.started()
-        with self._staying:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._beat_forever, client)
-                nursery.start_soon(self._fence_forever)
+        try:
+            with self._staying:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._beat_forever, client)
+                    nursery.start_soon(self._fence_forever)
+        finally:
+            self._ended.set()
 
     async def leave(self) -> None:
         """Go for good; jobs we could not settle are left to the others."""
         # A beat that finds us gone would take it for a burial, and join anew.
         self._staying.cancel()
+        # Only now is it certain under which name we are known: we may have been
+        # joining anew.
+        await self._ended.wait()
         if self.lease.identity and not await leave(self.redis, self.lease.identity):
             logger.warning(
                 "%s leaves jobs behind; another process gives them back",
@@ -144,7 +151,7 @@ class Presence:
                 if self.lease.is_held:
                     logger.error("no beat for %.1f s: we fetch no more jobs", age)
                     self.lease.suspend()
-                await trio.sleep(self.timing.beat / 5)
+                await trio.sleep(self.timing.beat / 20)
 
 
 def new_identity() -> str:

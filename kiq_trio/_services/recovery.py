@@ -34,6 +34,8 @@ def _stamp(held: Held, job: Job, now: float) -> Rescued:
         job = job.set(
             error_class="kiq_trio.PoisonPill",
             error_message=f"its process died under it {len(stamps)} times in 72 hours",
+            # The dead set would keep one of two that are equal to the byte.
+            kiq_copy=held.delivery_id,
         )
     return Rescued(held, job.encode(), to_dead=is_poison)
 

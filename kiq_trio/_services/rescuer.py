@@ -14,6 +14,7 @@ import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
+from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._services.recovery import recover
 from kiq_trio._store.burying import (
     bury,
@@ -58,8 +59,17 @@ class Rescuer:
     dead_timeout: float
     _notes: dict[str, Note] = attrs.field(factory=dict, init=False)
     _orphans: dict[str, float] = attrs.field(factory=dict, init=False)
-    _stuck: set[str] = attrs.field(factory=set, init=False)
+    _complaints: Complaints = attrs.field(init=False)
+    _stuck: Complaints = attrs.field(init=False)
     _looked_at: float = attrs.field(default=float("-inf"), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger, "the dead are not looked for", "the dead are looked for again"
+        )
+        self._stuck = Complaints(
+            logger, "jobs of {} cannot be given back", "jobs of {} are given back"
+        )
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -70,8 +80,10 @@ class Rescuer:
             try:
                 await self.look()
             except RedisError as error:
-                logger.debug("could not look around: %r", error)
+                self._complaints.make(error)
                 self._forget()
+            else:
+                self._complaints.withdraw()
             await trio.sleep(self.timing.observe)
 
     async def look(self) -> None:
@@ -88,17 +100,16 @@ class Rescuer:
         for identity in self._long_unowned(orphans):
             if await bury_orphan(self.redis, identity):
                 logger.warning("%s had left jobs behind", identity)
+        stuck = set()
         for identity in await read_graves(self.redis):
             try:
                 await self._drain(identity)
             except ResponseError as error:
                 # One grave that Redis will not let us empty stays; the others,
                 # and those who die meanwhile, need not wait for it.
-                if identity not in self._stuck:
-                    logger.error("jobs of %s cannot be given back: %s", identity, error)
-                    self._stuck.add(identity)
-            else:
-                self._stuck.discard(identity)
+                self._stuck.make(error, identity)
+                stuck.add(identity)
+        self._stuck.withdraw_others(stuck)
 
     def _stood_still(self, counters: dict[str, int]) -> list[tuple[str, int]]:
         now = self._looked_at

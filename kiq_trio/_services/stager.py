@@ -12,7 +12,9 @@ import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
-from kiq_trio._store.keys import DEAD, SHOWN
+from kiq_trio._pipeline.complaints import Complaints
+from kiq_trio._store.inspecting import count_shown
+from kiq_trio._store.keys import DEAD
 from kiq_trio._store.staging import Due, Move, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
@@ -46,7 +48,22 @@ class Stager:
     poll: float
     now: Callable[[], float]
     random: Callable[[], float]
-    _refused: set[str] = attrs.field(factory=set, init=False)
+    _complaints: Complaints = attrs.field(init=False)
+    _sources: Complaints = attrs.field(init=False)
+    _queues: Complaints = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger, "nothing is staged", "what is due is staged again"
+        )
+        self._sources = Complaints(
+            logger, "what is due in {} has to wait", "what is due in {} is staged again"
+        )
+        self._queues = Complaints(
+            logger,
+            "what is due for {} has to wait",
+            "what is due for {} waits no longer",
+        )
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -59,62 +76,64 @@ class Stager:
             try:
                 pause = await self.stage_all()
             except RedisError as error:
-                logger.debug("nothing staged: %r", error)
+                self._complaints.make(error)
                 pause = self.poll
+            else:
+                self._complaints.withdraw()
             with trio.move_on_after(pause):
                 await news.wait()
 
     async def stage_all(self) -> float:
         """Stage what is due now; return seconds until it is worth another look."""
-        pause = self._interval(int(await self.redis.raw("SCARD", SHOWN)))
+        pause = self._interval(await count_shown(self.redis))
+        sources: set[str] = set()
+        queues: set[str] = set()
         for source in self.sources:
             try:
-                due = await self._stage(source)
+                due = await self._stage(source, queues)
             except ResponseError as error:
-                self._refuse(source, error)
+                self._sources.make(error, source)
+                sources.add(source)
                 continue
-            self._refused.discard(source)
             if due.next_at is not None:
                 # A little late rather than early, and not all processes at once.
                 wait = due.next_at - due.now + _LATENESS * self.random()
                 pause = min(pause, max(wait, 0.001))
-        return min(pause, _NEXT_TRY) if self._refused else pause
+        self._sources.withdraw_others(sources)
+        self._queues.withdraw_others(queues)
+        return min(pause, _NEXT_TRY) if sources or queues else pause
 
-    async def _stage(self, source: str) -> Due:
+    async def _stage(self, source: str, refused: set[str]) -> Due:
+        """Stage what is due in *source*; add to *refused* the queues that refuse."""
         stuck = 0
         while True:
             due = await read_due(self.redis, source, limit=_FULL_BATCH, skip=stuck)
             moves = [self._move(source, member, at) for member, at in due.entries]
-            stuck += await self._stage_page(source, moves)
+            stuck += await self._stage_page(source, moves, refused)
             if len(due.entries) < _FULL_BATCH:
                 return due
 
-    async def _stage_page(self, source: str, moves: Sequence[Move]) -> int:
+    async def _stage_page(
+        self, source: str, moves: Sequence[Move], refused: set[str]
+    ) -> int:
         """Stage *moves*, but for queues that refuse; return how many have to stay."""
-        queues = {move.queue or DEAD for move in moves}
         try:
             await stage(self.redis, source, moves)
         except ResponseError:
             # Nothing was moved. One of the queues is to blame, no other shall suffer.
             pass
         else:
-            self._refused -= queues
             return 0
         stuck = 0
-        for queue in queues:
+        for queue in {move.queue or DEAD for move in moves}:
             some = [move for move in moves if (move.queue or DEAD) == queue]
             try:
                 await stage(self.redis, source, some)
-                self._refused.discard(queue)
             except ResponseError as error:
-                self._refuse(queue, error)
+                self._queues.make(error, queue)
+                refused.add(queue)
                 stuck += len(some)
         return stuck
-
-    def _refuse(self, name: str, error: ResponseError) -> None:
-        if name not in self._refused:
-            logger.error("what is due for %s has to wait: %s", name, error)
-            self._refused.add(name)
 
     def _move(self, source: str, member: bytes, score: float) -> Move:
         try:

@@ -6,6 +6,7 @@ import attrs
 import trio
 from redis.exceptions import RedisError
 
+from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._store.sweeping import adopt_strays
 from kiq_trio._wire.client import Redis
 
@@ -23,6 +24,14 @@ class Sweeper:
 
     redis: Redis
     interval: float
+    _complaints: Complaints = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._complaints = Complaints(
+            logger,
+            "lost backups are not looked for",
+            "lost backups are looked for again",
+        )
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -35,4 +44,6 @@ class Sweeper:
                 for identity in await adopt_strays(self.redis):
                     logger.warning("found jobs that %s had held", identity)
             except RedisError as error:
-                logger.debug("could not sweep: %r", error)
+                self._complaints.make(error)
+            else:
+                self._complaints.withdraw()

@@ -85,11 +85,29 @@ class Watchdog:
         frame = self._loop_frame()
         while frame is not None:
             if frame.f_code is _RUN:
-                job = frame.f_locals["job"]
-                return f"job {job.jid} ({job.job_class})"
+                return _describe(frame)
+            task = frame.f_locals.get("task")
+            if isinstance(task, trio.lowlevel.Task):
+                return _name_ancestor(task)
             frame = frame.f_back
-        return "something that is no job, or a task of one,"
+        return "something that is no job"
 
     def _show_stack(self) -> str:
         frame = self._loop_frame()
         return "".join(traceback.format_stack(frame)) if frame else "(no stack)"
+
+
+def _name_ancestor(task: trio.lowlevel.Task | None) -> str:
+    """Return the job that *task* or one of its ancestors runs."""
+    while task is not None:
+        for frame, _ in task.iter_await_frames():
+            if frame.f_code is _RUN:
+                return _describe(frame)
+        nursery = task.parent_nursery
+        task = nursery.parent_task if nursery is not None else None
+    return "something that is no job"
+
+
+def _describe(frame: FrameType) -> str:
+    job = frame.f_locals["job"]
+    return f"job {job.jid} ({job.job_class})"

@@ -1,8 +1,6 @@
-"""Emptying everything, and seeing whether it is empty."""
+"""Emptying everything."""
 
-from collections.abc import Sequence
-
-from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.doubt import persist_one
 from kiq_trio._store.keys import (
     BACKUPS,
     DEAD,
@@ -31,11 +29,3 @@ async def clear(redis: Redis) -> None:
     ]
     command = ("UNLINK", *doomed, QUEUES, SCHEDULE, RETRY, DEAD)
     await persist_one(redis, command)
-
-
-async def count_waiting(redis: Redis, queues: Sequence[str]) -> int:
-    """Return how many jobs wait in *queues*, in one round trip."""
-    if not queues:
-        return 0
-    commands = [("LLEN", queue_key(name)) for name in queues]
-    return sum(raise_first(await persist(redis, commands)))

@@ -51,6 +51,7 @@ COMMANDS = (
     "RPOP",
     "SADD",
     "SCAN",
+    "SCARD",
     "SMEMBERS",
     "SREM",
     "TIME",

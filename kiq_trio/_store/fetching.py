@@ -31,6 +31,8 @@ class Delivery:
     id: str
     queue: str
     payload: bytes
+    identity: str
+    """Whose backup holds it: ours, but maybe under a name of the past."""
 
     @property
     def age(self) -> tuple[int, int]:
@@ -67,7 +69,7 @@ async def fetch(
     if isinstance(reply, int):
         raise FencedError(identity) if reply == _FENCED else QueuePausedError(queue)
     return [
-        Delivery(f"{producer}.{call}.{n}", queue, payload)
+        Delivery(f"{producer}.{call}.{n}", queue, payload, identity)
         for n, payload in enumerate(reply)
         if payload is not None
     ]

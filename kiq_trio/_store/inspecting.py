@@ -1,13 +1,31 @@
 """Looking at what is there, without touching it."""
 
-from kiq_trio._store.doubt import persist_one
-from kiq_trio._store.keys import PROCESSES, SHOWN, backup_key
+from collections.abc import Sequence
+
+from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.keys import PROCESSES, SHOWN, backup_key, queue_key
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Command
 
 
-async def count_held(redis: Redis, identity: str) -> int:
-    """Return how many jobs *identity* holds."""
-    return int(await persist_one(redis, ("HLEN", backup_key(identity))))
+async def count_jobs(redis: Redis, queues: Sequence[str], identity: str = "") -> int:
+    """Return how many jobs wait in *queues*, or are held by *identity*.
+
+    Counted at one moment: a job on its way from one to the other is not missed.
+    """
+    reads: list[Command] = [("LLEN", queue_key(name)) for name in queues]
+    reads.append(("HLEN", backup_key(identity)))
+    replies = await persist(redis, [("MULTI",), *reads, ("EXEC",)])
+    return sum(raise_first(raise_first(replies)[-1]))
+
+
+async def count_shown(redis: Redis) -> int:
+    """Return how many processes the Web UI lists, Ruby's included.
+
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try.
+    """
+    return int(await redis.raw("SCARD", SHOWN))
 
 
 async def read_strangers(redis: Redis, identity: str) -> list[str]:

@@ -170,7 +170,8 @@ def test_a_job_that_kills_its_process_is_given_up_after_the_third(
     herd.work(queues=QUEUES)
     wait_until(lambda: client.hlen("kiq:processes") == 2)
     wait_drained(client)
-    shown = client.scard("processes")
+    # Whoever is listed slows the stagers of all others down: the dead are not.
+    wait_until(lambda: client.scard("processes") == 2)
     herd.stop()
     world = World.read(client)
 
@@ -180,5 +181,3 @@ def test_a_job_that_kills_its_process_is_given_up_after_the_third(
     assert verdict.where == {"done": 100, "dead": 1}
     assert_poisoned(world, {fatal.jid})
     assert len(verdict.history.runs[fatal.jid]) == 3
-    # Whoever is listed slows the stagers of all others down.
-    assert shown == 2

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -56,6 +57,42 @@ async def test_a_plain_function_runs_in_a_thread(
 
     assert threads != [threading.get_ident()]
     assert len(threads) == 1
+
+
+async def test_a_timeout_does_not_run_while_a_job_waits_for_a_thread(
+    make_kiq: KiqMaker,
+) -> None:
+    done: list[int] = []
+
+    @worker(timeout=0.5, retry=0)
+    def slow(n: int) -> None:
+        time.sleep(0.15)
+        done.append(n)
+
+    async with make_kiq(workers=[slow], queues={"default": 6}, threads=1) as kiq:
+        await kiq.enqueue_many([slow.new(n) for n in range(6)])
+        await kiq.wait_idle()
+
+    assert sorted(done) == list(range(6))
+
+
+async def test_enqueueing_very_many_lets_others_run(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await trio.lowlevel.checkpoint()
+
+    async with make_kiq(server=False) as kiq, trio.open_nursery() as nursery:
+        nursery.start_soon(tick)
+        await kiq.enqueue_many([{"class": "A"}] * 3_000)
+        nursery.cancel_scope.cancel()
+
+    assert ticks > 10
 
 
 async def test_jobs_of_one_queue_start_in_the_order_in_which_they_came(

@@ -1,14 +1,18 @@
 """Leaving the block is the graceful stop: one deadline, and no job left behind."""
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio import Job, Kiq, NotRunningError, worker
+from kiq_trio._wire.clock import TrioClock
 from kiq_trio._wire.memory import MemoryServer
 from tests.journey.conftest import KiqMaker, Recorder, places
+from tests.unkind import UnkindServer
 
 
 @worker()
@@ -159,6 +163,70 @@ async def test_a_job_that_does_not_hear_is_named_and_waited_for(
     async with later:
         assert await places(later) == {}
         assert await later.redis.raw("HLEN", "kiq:processes") == 0
+
+
+async def test_a_job_that_does_not_hear_is_named_when_we_are_cancelled_as_well(
+    autojump_clock: MockClock,
+    make_kiq: KiqMaker,
+    recorder: Recorder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @worker()
+    async def deaf() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(100)
+
+    with caplog.at_level(logging.ERROR, logger="kiq_trio"), trio.CancelScope() as scope:
+        async with make_kiq(workers=[deaf]) as kiq:
+            job = await kiq.enqueue(deaf.new())
+            await recorder.heard("Started")
+            scope.cancel()
+
+    assert job.jid in caplog.text
+
+
+async def test_whoever_waits_outside_of_the_block_is_told_that_it_was_left(
+    autojump_clock: MockClock, make_kiq: KiqMaker, clock: TrioClock
+) -> None:
+    told = []
+
+    async def wait(call: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(NotRunningError, match="may or may not be stored"):
+            await call()
+        told.append(call)
+
+    server = UnkindServer(clock)
+    async with trio.open_nursery() as nursery:
+        async with make_kiq(redis_url=server, server=False) as kiq:
+            await kiq.redis.wait_up()
+            server.go_away()
+            nursery.start_soon(wait, partial(kiq.enqueue, {"class": "A"}))
+            nursery.start_soon(wait, kiq.flush)
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+
+        assert len(told) == 2
+
+
+async def test_jobs_that_are_left_behind_are_counted_and_some_are_named(
+    autojump_clock: MockClock,
+    make_kiq: KiqMaker,
+    clock: TrioClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = UnkindServer(clock)
+    with caplog.at_level(logging.ERROR, logger="kiq_trio"):
+        async with make_kiq(redis_url=server, server=False) as kiq:
+            await kiq.redis.wait_up()
+            server.go_away()
+            sent = kiq.enqueue_nowait({"class": "A"})
+            await trio.sleep(60)
+            waiting = [kiq.enqueue_nowait({"class": "A"}) for _ in range(300)]
+
+    in_doubt, never = [record.getMessage() for record in caplog.records]
+    assert f"not confirmed by Redis, which may have them: 1 ({sent.jid})" in in_doubt
+    assert f"never sent to Redis: 300 ({waiting[0].jid}, " in never
+    assert sum(job.jid in never for job in waiting) == 20
 
 
 async def test_a_started_instance_cannot_be_started_again(

@@ -8,7 +8,6 @@ import attrs
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast, Mailbox
-from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._store.fetching import Delivery, fetch
 from kiq_trio._store.keys import backup_key
@@ -55,12 +54,9 @@ class Scene:
 async def settling(redis: Redis, limit: int = 100) -> AsyncIterator[Scene]:
     ears = Ears()
     broadcast = Broadcast([Mailbox(ears)])
-    lease = Lease()
     await register(redis, "me")
-    lease.grant("me")
     settler = Settler(
         redis=redis,
-        lease=lease,
         broadcast=broadcast,
         dead_limit=100,
         dead_timeout=1e9,

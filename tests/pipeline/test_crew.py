@@ -19,11 +19,13 @@ from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import register
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job
 from kiq_trio.worker import AnyWorker
+from tests.unkind import UnkindServer, touches
 
 
 @attrs.define(eq=False)
@@ -58,7 +60,6 @@ async def working(
     lease.grant("me")
     settler = Settler(
         redis=redis,
-        lease=lease,
         broadcast=broadcast,
         dead_limit=100,
         dead_timeout=1e9,
@@ -76,6 +77,7 @@ async def working(
         redis=redis,
         queue="q",
         slots=slots,
+        settler=settler,
         lease=lease,
         can_wait=False,
         interval=0.5,
@@ -126,22 +128,70 @@ async def test_a_job_in_the_hands_of_a_consumer_that_pauses_is_given_back(
 ) -> None:
     ran: list[int] = []
 
-    async with working(redis, consumers=4) as work:
+    @worker()
+    async def busy(n: int) -> None:
+        ran.append(n)
+        autojump_clock.jump(0.01)
 
-        @worker()
-        async def busy(n: int) -> None:
-            ran.append(n)
-            autojump_clock.jump(0.01)
-            if len(ran) == 1:
-                # Felt only when this consumer pauses, with the next job in hand.
-                work.crew._consuming.cancel()
-
-        work.crew.consumers[0].runner.workers = {"busy": busy}
+    async with working(redis, busy, consumers=4) as work:
         await work.push(busy, 4)
+        while not ran:
+            await trio.lowlevel.checkpoint()
+        # One consumer pauses now, with the next job in hand.
+        for consumer in work.crew.consumers:
+            consumer.give_up()
         await trio.sleep(10)
 
         assert sorted(ran) == [0, 1, 2, 3]
         assert (await work.held(), await work.waiting()) == (0, [])
+
+
+async def test_a_job_in_the_hands_of_a_consumer_that_pauses_is_not_begun_at_the_stop(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    @worker()
+    async def burning(n: int) -> None:
+        ran.append(n)
+        autojump_clock.jump(0.002)
+
+    async with working(redis, burning, consumers=25) as work:
+        await work.push(burning, 500)
+        while len(ran) < 100:
+            await trio.lowlevel.checkpoint()
+        before = len(ran)
+        work.crew.stop(deadline=trio.current_time() + 5)
+        await trio.sleep(10)
+
+        assert len(ran) == before
+        assert sorted(await work.waiting()) == sorted({*range(500)} - {*ran})
+        assert await work.held() == 0
+
+
+async def test_a_run_that_does_not_hear_stops_no_other_consumer(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    @worker()
+    async def maybe_deaf(n: int) -> None:
+        with trio.CancelScope(shield=n == 0):
+            ran.append(n)
+            await trio.sleep(60)
+
+    async with working(redis, maybe_deaf, consumers=3) as work:
+        await work.push(maybe_deaf, 1)
+        await trio.sleep(5)
+        work.crew.cancel_runs()
+        hearing = Job(job_class="maybe_deaf", args=[1])
+        await work.redis.raw("LPUSH", "queue:q", hearing.encode())
+        await trio.sleep(5)
+        assert ran == [0, 1]
+
+        # Nor does it begin anything else where it was given up.
+        await trio.sleep(120)
+        assert await work.held() == 0
 
 
 async def test_what_no_consumer_has_taken_comes_back_behind_what_still_ran(
@@ -163,6 +213,54 @@ async def test_what_no_consumer_has_taken_comes_back_behind_what_still_ran(
 
         assert ran == [0]
         assert (await work.held(), await work.waiting()) == (0, [0, 1, 2, 3])
+
+
+async def test_a_consumer_that_did_not_hear_begins_nothing_before_its_new_life(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    ran: list[int] = []
+
+    @worker()
+    async def maybe_deaf(n: int) -> None:
+        ran.append(n)
+        with trio.CancelScope(shield=n == 0):
+            await trio.sleep(60)
+
+    async with working(redis, maybe_deaf, consumers=1) as work:
+        await work.push(maybe_deaf, 1)
+        await trio.sleep(5)
+        work.crew.cancel_runs()
+        # It is there when the deaf run ends.
+        second = Job(job_class="maybe_deaf", args=[1]).encode()
+        work.crew.slots.hand_over([Delivery("q.9.0", "q", second, "me")])
+        await trio.sleep(300)
+
+        assert ran == [0, 1]
+
+
+async def test_what_a_fetch_took_whose_reply_was_lost_goes_back_at_the_stop(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    ran: list[int] = []
+
+    @worker()
+    async def note(n: int) -> None:
+        ran.append(n)
+
+    async with working(redis, note, consumers=4) as work:
+        await work.push(note, 2)
+        unkind.fate = lambda some: (
+            "reply lost" if touches(some[0], "kiq:calls|me") else "delivered"
+        )
+        await trio.sleep(5)
+        work.crew.stop(deadline=trio.current_time() + 5)
+        # The fetch is given up after a second.
+        await trio.sleep(2)
+        unkind.fate = lambda _: "delivered"
+        await trio.sleep(5)
+
+        assert ran == []
+        assert (await work.held(), await work.waiting()) == (0, [0, 1])
 
 
 async def test_whoever_was_buried_does_not_begin_what_others_have_by_now(

@@ -48,6 +48,14 @@ def test_a_mapping_is_a_job_too() -> None:
     assert (job.job_class, job.args, job.retry, entry.jid) == ("Hard", [1], True, "1")
 
 
+def test_what_the_caller_says_goes_before_what_the_job_says() -> None:
+    again = Job(job_class="A", at=NOW + 60)
+
+    _, entry = prepare(again, now=NOW, jid="1", in_=5)
+
+    assert entry.score == NOW + 5
+
+
 def test_a_mapping_may_say_when() -> None:
     later = datetime.fromtimestamp(NOW + 60, UTC)
 

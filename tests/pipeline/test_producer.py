@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio._background import background
+from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.burying import bury
 from kiq_trio._store.keys import backup_key
-from kiq_trio._store.registering import leave, register
+from kiq_trio._store.registering import leave, read_counters, register
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio._wire.clock import TrioClock
@@ -34,6 +37,7 @@ class Work:
     redis: Redis
     lease: Lease
     slots: Slots
+    settler: Settler
     taken: list[int] = attrs.field(factory=list)
     team: list[trio.CancelScope] = attrs.field(factory=list)
     done: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(0))
@@ -57,15 +61,29 @@ class Work:
         return int(await self.redis.raw("HLEN", key))
 
 
+async def bury_me(redis: Redis) -> None:
+    counter = (await read_counters(redis))["me"]
+    assert await bury(redis, "me", counter)
+
+
 @asynccontextmanager
 async def working(
     redis: Redis, *, consumers: int = 3, can_wait: bool = True
 ) -> AsyncIterator[Work]:
-    work = Work(redis, Lease(), Slots())
+    settler = Settler(
+        redis=redis,
+        broadcast=Broadcast([]),
+        dead_limit=100,
+        dead_timeout=1e9,
+        limit=100,
+        random=lambda: 0.5,
+    )
+    work = Work(redis, Lease(), Slots(), settler)
     producer = Producer(
         redis=redis,
         queue="q",
         slots=work.slots,
+        settler=settler,
         lease=work.lease,
         can_wait=can_wait,
         interval=0.5,
@@ -82,7 +100,7 @@ async def working(
             nursery.start_soon(producer.run)
             task_status.started()
 
-    async with background(run):
+    async with background(settler.run), background(run):
         yield work
 
 
@@ -152,6 +170,32 @@ async def test_what_is_taken_while_we_are_told_to_stop_is_handed_over(
         assert (work.taken, await work.held()) == ([1], 1)
 
 
+@pytest.mark.parametrize("trouble", ["quiet", "suspended"])
+async def test_jobs_whose_arrival_was_lost_go_back_if_we_may_fetch_no_more(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer, trouble: str
+) -> None:
+    async with working(redis, can_wait=False) as work:
+        await wait_all_tasks_blocked()
+        await work.push(0, 1, 2)
+        unkind.fate = lambda _: "reply lost"
+        await trio.sleep(5)
+        if trouble == "quiet":
+            work.lease.is_quiet = True
+        else:
+            work.lease.suspend()
+        await trio.sleep(5)
+        unkind.fate = lambda _: "delivered"
+        await trio.sleep(10)
+        assert (work.taken, await work.held()) == ([], 0)
+        assert await work.waiting() == [0, 1, 2]
+
+        work.lease.is_quiet = False
+        work.lease.resume()
+        await trio.sleep(5)
+
+        assert work.taken == [0, 1, 2]
+
+
 async def test_jobs_whose_arrival_was_lost_come_even_if_there_is_less_room_by_then(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:
@@ -218,6 +262,33 @@ async def test_whoever_is_not_registered_gets_nothing_and_asks_again_later(
         await trio.sleep(5)
 
         assert work.taken == [1]
+
+
+async def test_whoever_was_buried_in_the_middle_of_a_call_fetches_nothing_while_quiet(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    async with working(redis, can_wait=False) as work:
+        await wait_all_tasks_blocked()
+        await work.push(1)
+        unkind.fate = lambda _: "reply lost"
+        await trio.sleep(5)
+        work.lease.is_quiet = True
+        # Longer than what is under way is waited for.
+        await trio.sleep(2)
+        async with open_redis(unkind.kind_door(), scripts=SCRIPTS) as kind:
+            await bury_me(kind)
+        unkind.fate = lambda _: "delivered"
+        await trio.sleep(5)
+        # What was taken is in the grave of "me"; the call is over.
+        assert (await work.held(), await work.waiting()) == (1, [])
+        await register(redis, "me again")
+        work.lease.grant("me again")
+        await work.push(2)
+        unkind.asked.clear()
+        await trio.sleep(60)
+
+        assert unkind.asked == []
+        assert work.taken == []
 
 
 async def test_a_key_that_is_no_queue_is_logged_once_and_looked_at_again(

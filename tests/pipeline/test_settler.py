@@ -6,7 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from kiq_trio._store.burying import bury
+from kiq_trio._store.fetching import fetch
 from kiq_trio._store.keys import backup_key
+from kiq_trio._store.registering import read_counters, register
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry
 from kiq_trio._wire.client import Redis
 from kiq_trio.events import Ended, Succeeded
@@ -105,6 +108,19 @@ async def test_equal_junk_is_kept_once_and_held_no_longer(
         assert await scene.held() == 0
 
 
+async def test_equal_payloads_that_cannot_be_written_again_are_kept_once(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    deep = b'{"class":"A","args":[' + b"[" * 150 + b"]" * 150 + b"]}"
+    async with settling(redis) as scene:
+        for delivery in await scene.hold(deep, deep):
+            scene.settler.add(delivery, Kill(AT, deep))
+        await scene.settler.drained()
+
+        assert await redis.raw("ZRANGE", "dead", 0, -1) == [deep]
+        assert await scene.held() == 0
+
+
 async def test_a_run_that_ended_too_late_is_logged(
     autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,6 +185,53 @@ async def test_a_refusal_that_passes_is_no_reason_to_say_a_run_ended_too_late(
         await scene.settler.drained()
 
     assert "ended too late" not in caplog.text
+
+
+async def test_a_second_refusal_is_logged_as_well_and_so_is_the_end_of_each(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kiq_trio.settler")
+    async with settling(redis) as scene:
+        for times, delivery in enumerate(await scene.hold(b"1", b"2"), 1):
+            await redis.raw("DEL", "retry")
+            await redis.raw("SET", "retry", "a string")
+            scene.settler.add(delivery, Retry(AT, delivery.payload))
+            await trio.sleep(60)
+            await redis.raw("DEL", "retry")
+            await scene.settler.drained()
+            assert caplog.text.count("some jobs cannot be settled: WRONGTYPE") == times
+            assert caplog.text.count("all jobs are settled again") == times
+
+
+async def test_what_was_taken_under_an_older_name_is_settled_there(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with settling(redis) as scene:
+        older = await scene.hold(b"1", b"2", b"3")
+        await redis.raw("RPUSH", "queue:q", b"4")
+        await register(redis, "me again")
+        newer = await fetch(
+            redis, identity="me again", producer="q", call=2, queue="q", limit=1
+        )
+        await bury_me(redis)
+        scene.settler.add(older[0], Ack(), ended("1"))
+        scene.settler.add(newer[0], Requeue(), ended("4"))
+        scene.settler.add(older[1], Retry(AT, b"2"), ended("2"))
+        scene.settler.add(older[2], Requeue(), ended("3"))
+        await scene.settler.drained()
+
+        assert await scene.held() == 0
+        assert await redis.raw("HLEN", backup_key("me again")) == 0
+        assert await redis.raw("ZRANGE", "retry", 0, -1) == [b"2"]
+        assert await redis.raw("LRANGE", "queue:q", 0, -1) == [b"4", b"3"]
+        await trio.sleep(1)
+        assert sorted(scene.ears.jids) == ["1", "2", "3", "4"]
+    assert "ended too late" not in caplog.text
+
+
+async def bury_me(redis: Redis) -> None:
+    counter = (await read_counters(redis))["me"]
+    assert await bury(redis, "me", counter)
 
 
 @pytest.mark.parametrize("fate", ["request lost", "reply lost"])

@@ -1,5 +1,6 @@
 """The hand-over holds no more jobs than there are consumers to take them."""
 
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -8,7 +9,7 @@ from kiq_trio._store.fetching import Delivery
 
 
 def deliveries(count: int) -> list[Delivery]:
-    return [Delivery(f"q.1.{n}", "q", b"{}") for n in range(count)]
+    return [Delivery(f"q.1.{n}", "q", b"{}", "me") for n in range(count)]
 
 
 async def test_the_producer_is_told_how_many_consumers_are_idle() -> None:
@@ -84,25 +85,36 @@ async def test_jobs_that_suspend_occupy_a_consumer_each() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_closing_sends_idle_consumers_home_after_the_last_job() -> None:
+async def test_closing_sends_consumers_home_and_keeps_what_none_has_taken() -> None:
     slots = Slots()
-    taken: list[str] = []
+    ends: list[str] = []
 
     async def consume() -> None:
         try:
-            while True:
-                taken.append((await slots.take()).id)
+            ends.append((await slots.take()).id)
         except trio.EndOfChannel:
-            taken.append("home")
+            ends.append("home")
 
     async with trio.open_nursery() as nursery:
         for _ in range(2):
             nursery.start_soon(consume)
         await wait_all_tasks_blocked()
-        slots.hand_over(deliveries(1))
+        slots.hand_over(deliveries(2))
         slots.close()
 
-    assert sorted(taken) == ["home", "home", "q.1.0"]
+    assert ends == ["home", "home"]
+    assert [job.id for job in slots.take_back()] == ["q.1.0", "q.1.1"]
+
+
+async def test_what_is_handed_over_after_closing_is_taken_by_nobody() -> None:
+    slots = Slots()
+    slots.close()
+    slots.hand_over(deliveries(1))
+
+    with pytest.raises(trio.EndOfChannel):
+        await slots.take()
+
+    assert [job.id for job in slots.take_back()] == ["q.1.0"]
 
 
 async def test_a_cancelled_consumer_takes_no_job_with_it() -> None:

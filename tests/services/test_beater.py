@@ -1,13 +1,15 @@
 """A process whose loop is blocked goes on beating, on a real server."""
 
+import threading
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import redis as redispy
 import trio
 
-from kiq_trio._services.beater import Pulse, beat_by_thread, real_pulse
+from kiq_trio._services.beater import BeatThread, Pulse, beat_by_thread, real_pulse
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._store.registering import Beat
 from tests.servers import RealServer
@@ -84,10 +86,14 @@ async def test_a_beat_that_does_not_get_through_makes_us_no_younger(
 ) -> None:
     pulse = real_pulse()
     pulse.heard_at -= 100
-    client.execute_command("SET", "kiq:processes", "a string")  # type: ignore[no-untyped-call]  # redis-py has none.
-    with real_server.client() as own, trio.move_on_after(0.1):
+    client.delete("kiq:processes")
+    client.set("kiq:processes", "a string")
+    client.config_resetstat()
+    with real_server.client() as own, trio.move_on_after(0.2):
         await beat(own, pulse, watchdog())
 
+    sent = client.info("commandstats")["cmdstat_eval"]
+    assert sent["calls"] > 1
     assert pulse.age > 100
 
 
@@ -95,3 +101,31 @@ async def beat(client: redispy.Redis, pulse: Pulse, watchdog: Watchdog) -> Beat:
     return await beat_by_thread(
         client, "me", NUMBER, pulse, watchdog, interval=INTERVAL
     )
+
+
+async def test_after_a_beat_that_got_lost_the_next_one_comes_soon() -> None:
+    """While no beat gets through nothing is fetched, so we do not wait for the next."""
+
+    class Deaf:
+        asked = 0
+
+        def execute_command(self, *_: object) -> int:
+            self.asked += 1
+            if self.asked <= 3:
+                raise redispy.ConnectionError
+            return 1
+
+    pulse, stop, client = real_pulse(), threading.Event(), Deaf()
+    began = pulse.now()
+    line = cast("redispy.Redis", client)
+    calm = Watchdog(blocked_after=60, blocked_limit=900)
+    thread = BeatThread(line, "me", 1, pulse, calm, interval=2.0, stop=stop)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, thread.run)
+        with trio.fail_after(10):
+            while client.asked < 4:
+                await trio.sleep(0.01)
+        stop.set()
+
+    assert pulse.now() - began < 2.0

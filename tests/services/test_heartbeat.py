@@ -122,7 +122,7 @@ async def test_running_jobs_are_shown_as_they_were_fetched(
     autojump_clock: MockClock, show: Show, redis: Redis
 ) -> None:
     payload = '{"class":"A","args":["é"]}'
-    delivery = Delivery("low.1.0", "low", payload.encode())
+    delivery = Delivery("low.1.0", "low", payload.encode(), NAME)
     await trio.sleep(5)
     show.ledger.running["low-3"] = Run(delivery, trio.current_time())
     await trio.sleep(7)
@@ -210,6 +210,19 @@ async def test_whoever_leaves_tells_the_last_counts_and_vanishes(
     assert await show.stat("processed") == 3
 
 
+async def test_whoever_vanishes_is_not_shown_again_by_a_beat_that_is_due(
+    autojump_clock: MockClock, show: Show, unkind: UnkindServer
+) -> None:
+    async with background(show.heart.run, show.heart.vanish):
+        # The last beat and the vanishing take two seconds each, and after ten
+        # the next beat is due.
+        await trio.sleep(7.5)
+        unkind.delay = 2.0
+    unkind.delay = 0.0
+
+    assert await show.exists(NAME, f"{NAME}:work", "processes") == 0
+
+
 async def test_under_a_new_name_the_old_one_vanishes(
     autojump_clock: MockClock, show: Show
 ) -> None:
@@ -223,7 +236,10 @@ async def test_under_a_new_name_the_old_one_vanishes(
 
 
 async def test_a_ui_that_cannot_be_told_harms_nothing(
-    autojump_clock: MockClock, show: Show, redis: Redis
+    autojump_clock: MockClock,
+    show: Show,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with background(show.heart.run, show.heart.vanish):
         await trio.sleep(5)
@@ -236,12 +252,13 @@ async def test_a_ui_that_cannot_be_told_harms_nothing(
         await redis.raw("DEL", "processes")
 
     assert await show.exists("host:1:new") == 0
+    assert caplog.text.count("Sidekiq's UI does not show us: WRONGTYPE") == 1
 
 
 async def test_a_payload_that_is_no_text_is_shown_as_well_as_can_be(
     autojump_clock: MockClock, show: Show
 ) -> None:
-    show.ledger.running["q-1"] = Run(Delivery("q.1.0", "q", b"\xff"), 0.0)
+    show.ledger.running["q-1"] = Run(Delivery("q.1.0", "q", b"\xff", NAME), 0.0)
     await show.heart.beat()
 
     work: Any = json.loads((await show.hash(f"{NAME}:work"))["q-1"])

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import attrs
 import pytest
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._services import presence
 from kiq_trio._services.presence import Presence, new_identity
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._store.burying import bury
@@ -43,7 +45,7 @@ class Life:
 async def living(redis: Redis, unkind: UnkindServer) -> AsyncIterator[Life]:
     lease = Lease()
     burials: list[str] = []
-    presence = Presence(
+    ours = Presence(
         redis=redis,
         server=unkind,
         lease=lease,
@@ -51,8 +53,8 @@ async def living(redis: Redis, unkind: UnkindServer) -> AsyncIterator[Life]:
         watchdog=Watchdog(blocked_after=2.0, blocked_limit=900.0),
         on_burial=lambda: burials.append(lease.identity),
     )
-    async with background(presence.run):
-        yield Life(redis, lease, presence, burials)
+    async with background(ours.run):
+        yield Life(redis, lease, ours, burials)
 
 
 def test_no_two_processes_have_one_name() -> None:
@@ -223,6 +225,34 @@ async def test_leaving_with_jobs_in_our_hands_leaves_them_to_others(
 
         assert "leaves jobs behind" in caplog.text
         assert await redis.raw("SISMEMBER", "kiq:graves", name) == 1
+
+
+async def test_whoever_leaves_while_it_joins_anew_leaves_no_ghost(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def register_slowly(*args: Any) -> int:
+        # Redis has answered, and the answer is on its way to us.
+        number = await register(*args)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+        return number
+
+    async with living(redis, unkind) as life:
+        monkeypatch.setattr(presence, "register", register_slowly)
+        await trio.sleep(1)
+        await redis.raw("FLUSHALL")
+        # Half a second after the beat that finds out.
+        await trio.sleep(TIMING.beat - 0.5)
+        [joining] = await life.counters()
+        assert life.lease.identity != joining
+
+        await life.presence.leave()
+        await trio.sleep(10)
+
+        assert await life.counters() == {}
 
 
 async def test_a_beat_while_we_leave_does_not_make_us_join_again(

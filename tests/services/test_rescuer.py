@@ -1,5 +1,7 @@
 """The dead are buried by those who have watched them, and their jobs come back."""
 
+import logging
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -193,6 +195,49 @@ async def test_a_grave_of_somebody_registered_is_not_touched(
 
     assert await redis.raw("HLEN", backup_key("alive")) == 1
     assert await waiting(redis) == []
+
+
+async def test_two_jobs_that_are_equal_to_the_byte_are_given_up_as_two(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    stamps = [int(EPOCH * 1000) - 2, int(EPOCH * 1000) - 1]
+    poison = Job(job_class="A", jid="1", rest={"kiq_recovered": stamps}).encode()
+    await die_with(redis, poison, poison)
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(TIMING.burial + TIMING.observe)
+
+    dead = await redis.raw("ZRANGE", "dead", 0, -1)
+    assert [Job.decode(one).jid for one in dead] == ["1", "1"]
+
+
+async def test_an_error_that_lasts_is_logged_once_and_so_is_its_end(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kiq_trio.rescuer")
+    await redis.raw("SET", "kiq:graves", "a string")
+    async with background(make_rescuer(redis).run):
+        await trio.sleep(60)
+        assert caplog.text.count("the dead are not looked for: WRONGTYPE") == 1
+
+        await redis.raw("DEL", "kiq:graves")
+        await trio.sleep(2 * TIMING.observe)
+
+        assert caplog.text.count("the dead are looked for again") == 1
+
+
+async def test_a_grave_that_others_have_emptied_may_be_complained_of_again(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    rescuer = make_rescuer(redis)
+    await redis.raw("SET", "queue:bad", "a string")
+    for times in (1, 2):
+        await redis.raw("HSET", backup_key("dead"), "bad.1.0", "bad\n{}")
+        await redis.raw("SADD", "kiq:graves", "dead")
+        await rescuer.look()
+        assert caplog.text.count("jobs of dead cannot be given back") == times
+        # Another rescuer is done with it.
+        await redis.raw("DEL", backup_key("dead"), "kiq:graves")
+        await rescuer.look()
 
 
 async def test_a_queue_that_refuses_keeps_no_other_job_from_coming_back(

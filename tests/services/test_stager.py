@@ -1,6 +1,7 @@
 """What is due goes to its queue, all of it, and nothing before its time."""
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,6 +38,10 @@ async def schedule(redis: Redis, at: float, *payloads: bytes, key: str) -> None:
         (repr(at + n * 1e-3), payload) for n, payload in enumerate(payloads)
     )
     await redis.raw("ZADD", key, *pairs)
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
 
 
 async def staged(redis: Redis, queue: str = "q") -> list[str]:
@@ -168,15 +173,72 @@ async def test_an_outage_delays_what_is_due_and_no_more(
         assert await staged(redis) == ["1"]
 
 
-async def test_an_error_that_lasts_is_logged_and_asked_about_again(
-    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+async def test_an_error_that_lasts_is_logged_once_and_asked_about_again(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "kiq_trio.stager")
     await redis.raw("SET", "retry", "a string")
     await schedule(redis, EPOCH, job(1), key="schedule")
     async with background(make_stager(redis, unkind).run):
         await trio.sleep(60)
         # One set that cannot be read keeps no other from being staged.
         assert await staged(redis) == ["1"]
+        [error] = errors(caplog)
+        assert error.startswith("what is due in retry has to wait: WRONGTYPE")
+
+        await redis.raw("DEL", "retry")
+        await schedule(redis, EPOCH, job(2), key="retry")
+        await trio.sleep(2 * POLL)
+
+        assert await staged(redis) == ["1", "2"]
+        assert "what is due in retry is staged again" in caplog.text
+
+
+async def test_a_list_of_processes_that_cannot_be_read_is_an_error_told_once(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "kiq_trio.stager")
+    await redis.raw("SET", "processes", "a string")
+    await schedule(redis, EPOCH, job(1), key="schedule")
+    async with background(make_stager(redis, unkind).run):
+        await trio.sleep(60)
+        [error] = errors(caplog)
+        assert error.startswith("nothing is staged: WRONGTYPE")
+
+        await redis.raw("DEL", "processes")
+        await trio.sleep(2 * POLL)
+
+        assert await staged(redis) == ["1"]
+        assert caplog.text.count("what is due is staged again") == 1
+
+
+async def test_a_queue_and_a_set_of_one_name_are_two_troubles_and_end_apart(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await redis.raw("SET", "queue:retry", "a string")
+    await schedule(redis, EPOCH - 60, job(1, "retry"), key="schedule")
+    stager = make_stager(redis, unkind, poll=100.0)
+    await stager.stage_all()
+    await redis.raw("SET", "retry", "a string")
+    await stager.stage_all()
+    assert len(errors(caplog)) == 2
+
+    # What was due is deleted: nothing is left to be asked about so often.
+    await redis.raw("DEL", "schedule", "retry")
+
+    assert await stager.stage_all() == 100
+    await schedule(redis, EPOCH - 60, job(1, "retry"), key="schedule")
+    await stager.stage_all()
+    assert len(errors(caplog)) == 3
 
 
 async def test_a_queue_that_refuses_keeps_no_other_job_from_being_staged(

@@ -14,6 +14,7 @@ from kiq_trio._background import background
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._services.watchdog import Watchdog
+from kiq_trio.worker import AnyWorker
 
 BLOCKED_AFTER = 0.06
 
@@ -50,10 +51,12 @@ class Guard:
             thread.join()
 
 
-async def block(watchdog: Watchdog, seconds: float) -> tuple[Guard, str]:
+async def block(
+    watchdog: Watchdog, seconds: float, culprit: AnyWorker = rude
+) -> tuple[Guard, str]:
     """Let a job block the loop; return what was seen, and the job's jid."""
     runner = Runner(
-        workers={"rude": rude},
+        workers={"rude": culprit},
         lease=Lease(),
         threads=trio.CapacityLimiter(1),
         clock=trio.current_time,
@@ -86,6 +89,23 @@ async def test_the_job_that_blocks_is_named_once_with_its_stack(
     assert "time.sleep(seconds)" in warnings[0]
     assert warnings[1] == "the event loop runs again"
     assert all(guard.answers), "we beat all the same"
+
+
+@worker(name="rude")
+async def nested(seconds: float) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rude, seconds)
+
+
+async def test_a_job_is_named_if_a_task_of_its_own_blocks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watchdog = Watchdog(blocked_after=BLOCKED_AFTER, blocked_limit=900)
+
+    await block(watchdog, 0.25, nested)
+
+    warnings = [one.getMessage() for one in caplog.records]
+    assert "job j-1 (rude) has blocked the event loop" in warnings[0]
 
 
 async def test_after_the_limit_we_stop_beating_until_the_loop_runs_again(

@@ -1,16 +1,22 @@
-from kiq_trio._store.clearing import clear, count_waiting
+from kiq_trio._store.clearing import clear
+from kiq_trio._store.inspecting import count_jobs
 from kiq_trio._store.registering import Beat, beat, register
 from kiq_trio._store.settling import Ack, Requeue, Settled
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import FUTURE, ME, held, join, move, put, take
 
 
-async def test_waiting_jobs_are_counted_over_queues(redis: Redis) -> None:
+async def test_jobs_are_counted_over_queues_and_where_they_are_held(
+    redis: Redis,
+) -> None:
+    await join(redis, ME)
     await put(redis, "mail", b"1", b"2")
     await put(redis, "post", b"3")
+    await take(redis, "mail", limit=1)
 
-    assert await count_waiting(redis, ["mail", "post", "nothing"]) == 3
-    assert await count_waiting(redis, []) == 0
+    assert await count_jobs(redis, ["mail", "post", "nothing"], ME) == 3
+    assert await count_jobs(redis, ["mail", "post", "nothing"]) == 2
+    assert await count_jobs(redis, []) == 0
 
 
 async def test_every_job_is_thrown_away(redis: Redis) -> None:

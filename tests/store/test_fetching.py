@@ -20,8 +20,8 @@ async def test_the_oldest_jobs_come_first_and_are_held(redis: Redis) -> None:
     await put(redis, "mail", b"1", b"2", b"3")
 
     assert await take(redis, "mail", limit=2) == [
-        Delivery("mail.1.0", "mail", b"1"),
-        Delivery("mail.1.1", "mail", b"2"),
+        Delivery("mail.1.0", "mail", b"1", ME),
+        Delivery("mail.1.1", "mail", b"2", ME),
     ]
 
     assert await waiting(redis, "mail") == [b"3"]

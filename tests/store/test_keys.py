@@ -81,7 +81,7 @@ def test_the_table_names_exactly_the_commands_of_the_functions() -> None:
     # A command is written as a tuple, or as the first argument of `raw`.
     sent = set(
         re.findall(
-            r"""(?<![\w.])(?:raw)?\(\s*"([A-Z]{3,})\"""",
+            r"""(?:(?<![\w.])|\.raw)\(\s*"([A-Z]{3,})\"""",
             "".join(path.read_text() for path in modules),
         )
     )

@@ -49,7 +49,7 @@ async def hold_three() -> None:
 
 async def settle_three() -> None:
     one, two, three = (
-        Delivery(f"mail.1.{n}", "mail", b"%d" % (n + 1)) for n in range(3)
+        Delivery(f"mail.1.{n}", "mail", b"%d" % (n + 1), ME) for n in range(3)
     )
     await move(
         LINE, (one, Retry(FUTURE, b"1")), (two, Kill(FUTURE, b"2")), (three, Requeue())

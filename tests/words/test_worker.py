@@ -1,6 +1,9 @@
 """Workers make jobs of calls, and refuse what cannot be one."""
 
+import functools
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -50,6 +53,40 @@ def test_a_decorator_without_parentheses_says_what_is_missing() -> None:
 
     with pytest.raises(ConfigError, match=r"write @worker\(\) with parentheses"):
         worker(plain)
+
+
+def test_a_generator_cannot_be_a_worker_for_it_would_never_run() -> None:
+    with pytest.raises(ConfigError, match="is a generator"):
+
+        @worker()
+        async def lazy() -> AsyncIterator[int]:
+            yield 1
+
+
+async def test_an_async_function_behind_a_plain_wrapper_is_awaited() -> None:
+    async def inner(n: int) -> int:
+        return n
+
+    @functools.wraps(inner)
+    def wrapper(*args: int) -> Any:
+        return inner(*args)
+
+    wrapped = worker()(wrapper)
+
+    assert wrapped.is_async
+    assert await wrapped(3) == 3
+
+
+def test_an_object_that_is_called_is_looked_into() -> None:
+    class Sender:
+        async def __call__(self, address: str) -> None: ...
+
+    made = worker(name="send")(Sender())
+
+    assert made.is_async
+    assert made.new("a").args == ["a"]
+    with pytest.raises(ConfigError, match="has no name"):
+        worker()(Sender())
 
 
 def test_a_worker_looks_like_the_function_it_was() -> None:
