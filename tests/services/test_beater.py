@@ -107,12 +107,15 @@ async def test_after_a_beat_that_got_lost_the_next_one_comes_soon() -> None:
     """While no beat gets through nothing is fetched, so we do not wait for the next."""
 
     class Deaf:
-        asked = 0
+        def __init__(self) -> None:
+            self.asked = 0
+            self.was_heard = trio.Event()
 
         def execute_command(self, *_: object) -> int:
             self.asked += 1
             if self.asked <= 3:
                 raise redispy.ConnectionError
+            trio.from_thread.run_sync(self.was_heard.set)
             return 1
 
     pulse, stop, client = real_pulse(), threading.Event(), Deaf()
@@ -124,8 +127,7 @@ async def test_after_a_beat_that_got_lost_the_next_one_comes_soon() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.to_thread.run_sync, thread.run)
         with trio.fail_after(10):
-            while client.asked < 4:
-                await trio.sleep(0.01)
+            await client.was_heard.wait()
         stop.set()
 
     assert pulse.now() - began < 2.0
