@@ -27,9 +27,10 @@ from kiq_trio.errors import (
 from kiq_trio.events import Aborted, Ended, Failed, Interrupted, Started, Succeeded
 from kiq_trio.job import Job
 from kiq_trio.kiq import Kiq
+from kiq_trio.options import Options
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
-from kiq_trio.worker import Options, Worker, worker
+from kiq_trio.worker import Worker, worker
 
 __all__ = [
     "Aborted",

@@ -9,9 +9,10 @@ from typing import Any
 import attrs
 
 from kiq_trio.errors import ConfigError
+from kiq_trio.options import QUEUE_NAME
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
-from kiq_trio.worker import QUEUE_NAME, AnyWorker, Worker
+from kiq_trio.worker import AnyWorker, Worker
 
 SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""

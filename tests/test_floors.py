@@ -16,6 +16,7 @@ FLOORS: dict[str, int] = {
     "encoder": 1,
     "events": 1,
     "job": 1,
+    "options": 1,
     "reporter": 1,
     "timing": 1,
     "worker": 1,

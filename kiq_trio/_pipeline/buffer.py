@@ -31,6 +31,7 @@ from kiq_trio.errors import BufferFull, NotRunningError
 
 logger = logging.getLogger("kiq_trio.buffer")
 
+_OUTAGES = (RedisConnectionError, RedisTimeoutError)
 _SLOWEST_RETRY = 5.0
 _BACK_OFF = 1.5
 
@@ -189,7 +190,7 @@ class Buffer:
         verdicts: list[Exception | None]
         try:
             verdicts = await enqueue(self.redis, batches)
-        except (RedisConnectionError, RedisTimeoutError) as loss:
+        except _OUTAGES as loss:
             # Redis may or may not have acted; the same numbers make it harmless
             # to ask again.
             verdicts = [loss] * len(lanes)
@@ -206,9 +207,10 @@ class Buffer:
 
     def _stored(self, lane: Lane) -> None:
         stored = lane.finish()
-        if lane.trouble is not None:
+        if lane.is_told:
             logger.info("jobs flow to %s again", lane.name)
-            lane.trouble = lane.refusal = None
+            lane.is_told = False
+        lane.trouble = lane.refusal = None
         self._release(len(stored))
         for entry in stored:
             if entry.ticket is not None:
@@ -226,8 +228,11 @@ class Buffer:
             self._retry_later(lane, error)
 
     def _retry_later(self, lane: Lane, error: Exception) -> None:
-        if lane.trouble is None:
+        # Of an outage the connection tells, for all lanes at once.
+        if not lane.is_told and not isinstance(error, _OUTAGES):
             logger.warning("jobs for %s wait in memory: %s", lane.name, error)
+            lane.is_told = True
+        if lane.trouble is None:
             lane.trouble = self.flush_interval or 0.01
         lane.trouble = min(lane.trouble * _BACK_OFF, _SLOWEST_RETRY)
         lane.retry_at = trio.current_time() + lane.trouble * (0.5 + self.random() / 2)

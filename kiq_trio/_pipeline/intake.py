@@ -11,7 +11,7 @@ import attrs
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.errors import ConfigError, DecodeError
 from kiq_trio.job import Job, to_ms
-from kiq_trio.worker import QUEUE_NAME
+from kiq_trio.options import QUEUE_NAME
 
 Moment: TypeAlias = datetime | float
 Span: TypeAlias = timedelta | float

@@ -77,6 +77,7 @@ class Lane:
         sent: jobs of the batch that is under way; Redis may have them.
         trouble: seconds between tries while Redis refuses us, else None.
         retry_at: when the next try is due, on Trio's clock.
+        is_told: whether the log says that these jobs wait.
         refusal: why Redis would not take the last batch at all, if so.
     """
 
@@ -87,6 +88,7 @@ class Lane:
     sent: list[Entry] = attrs.field(factory=list, init=False)
     trouble: float | None = None
     retry_at: float = 0.0
+    is_told: bool = False
     refusal: Exception | None = None
     _number: int = attrs.field(default=0, init=False)
     _batch: Batch | None = attrs.field(default=None, init=False)
