@@ -94,7 +94,7 @@ async def _greet_plainly(
     }
     known = {
         "version": facts.get("redis_version", "0"),
-        "mode": facts.get("redis_mode", "standalone"),
+        "mode": facts.get("redis_mode") or facts.get("server_mode", "standalone"),
         "role": facts.get("role", "master"),
     }
     return known, replies[number + 4 :]

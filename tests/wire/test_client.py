@@ -30,7 +30,7 @@ async def test_typed_commands_have_the_same_shapes_in_both_protocols(
         assert await redis.sadd("s", "m") == 1
         assert await redis.smembers("s") == {b"m"}
         assert (await redis.config_get("maxmemory-policy"))["maxmemory-policy"]
-        assert (await redis.info("server"))["redis_mode"] == "standalone"
+        assert (await redis.info("server"))["redis_version"] >= "7"
         assert [key async for key in redis.scan_iter("h*")] == [b"h"]
 
 

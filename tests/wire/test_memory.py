@@ -503,6 +503,14 @@ def essence(reply: Any) -> Any:
     return type(reply), reply
 
 
+# Valkey 9 spells floats in ZSCAN more shortly, and has blocking commands time out at
+# once in a script that Redis refuses.
+OTHERWISE_IN_VALKEY = (
+    ("ZSCAN", "z", 0),
+    ("EVAL", "return redis.call('BLPOP', KEYS[1], 0)", 1, "none"),
+)
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("name", CONVERSATIONS)
 async def test_replies_are_those_of_a_real_server(
@@ -510,6 +518,7 @@ async def test_replies_are_those_of_a_real_server(
 ) -> None:
     with real_server.client() as client:
         client.flushall()
+        is_valkey = client.info("server").get("server_name") == "valkey"
     real = RemoteServer(Address.from_url(real_server.unix_url))
     async with (
         MemoryServer().connect() as in_memory,
@@ -519,7 +528,8 @@ async def test_replies_are_those_of_a_real_server(
             ours, theirs = [
                 essence(await ask(each, command)) for each in (in_memory, line)
             ]
-            assert ours == theirs, command
+            if not (is_valkey and command in OTHERWISE_IN_VALKEY):
+                assert ours == theirs, command
 
 
 # What we rely on in fakeredis, which makes no promise about any of it.
