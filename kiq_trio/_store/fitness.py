@@ -4,6 +4,7 @@ import logging
 
 from kiq_trio._store.doubt import persist_one
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.handshake import read_info
 from kiq_trio.errors import ServerUnfitError
 
 logger = logging.getLogger("kiq_trio.redis")
@@ -17,7 +18,8 @@ async def check_fitness(redis: Redis) -> None:
     Raises:
         ServerUnfitError: it evicts keys when its memory is full, or is a cluster.
     """
-    info = _parse(await persist_one(redis, ("INFO",)))
+    reply: bytes = await persist_one(redis, ("INFO",))
+    info = read_info(reply.decode())
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise ServerUnfitError(
@@ -34,8 +36,3 @@ async def check_fitness(redis: Redis) -> None:
             "appendonly is off: jobs enqueued since its last snapshot are lost if "
             "Redis is killed"
         )
-
-
-def _parse(reply: bytes) -> dict[str, str]:
-    lines = (line.partition(":") for line in reply.decode().splitlines())
-    return {name: value.strip() for name, colon, value in lines if colon}

@@ -89,8 +89,8 @@ async def _greet_plainly(
     connection.protocol = 2
     connection.client_id = _checked("CLIENT ID", client_id)
     facts = {
-        **_read_info(_checked("INFO", server)),
-        **_read_info(_checked("INFO", replication)),
+        **read_info(_checked("INFO", server)),
+        **read_info(_checked("INFO", replication)),
     }
     known = {
         "version": facts.get("redis_version", "0"),
@@ -116,7 +116,8 @@ def _read_hello(reply: Any) -> dict[str, Any]:
     raise RedisConnectionError(f"not a greeting of Redis: {reply!r}")
 
 
-def _read_info(text: str) -> dict[str, str]:
+def read_info(text: str) -> dict[str, str]:
+    """Return the fields of a reply to INFO."""
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {name: value for name, _, value in pairs}
 
