@@ -3,42 +3,35 @@
 import logging
 import random as chance
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
 import trio
 
+from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
-from kiq_trio._pipeline.intake import Moment, Span, prepare
-from kiq_trio._pipeline.lane import Entry
 from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.logger import Logger
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._services.heartbeat import Portrait
 from kiq_trio._services.stacks import describe_tasks
-from kiq_trio._store.clearing import clear
-from kiq_trio._store.inspecting import count_jobs, read_strangers
+from kiq_trio._steering import Steering
+from kiq_trio._store.inspecting import count_jobs
 from kiq_trio._store.registering import leave
 from kiq_trio._version import __version__
-from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config, make_config
-from kiq_trio.errors import ConfigError, NotRunningError
-from kiq_trio.job import Job
+from kiq_trio.errors import ConfigError
 from kiq_trio.timing import Timing
 
 logger = logging.getLogger("kiq_trio")
 
-JobLike = Job | Mapping[str, Any]
 
-_CHECKPOINT_EVERY = 200
-
-
-class Kiq:
+class Kiq(Enqueuing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -166,85 +159,6 @@ class Kiq:
         if plant is not None:
             await leave(self.redis, plant.lease.identity)
 
-    @property
-    def redis(self) -> Redis:
-        """A full Redis client, safe for any number of tasks at once.
-
-        Raises:
-            NotRunningError: outside of the `async with` block.
-        """
-        return self._running().redis
-
-    async def enqueue(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
-    ) -> Job:
-        """Store *job* and return it as stored, once Redis has it.
-
-        While Redis is away it waits in memory. Cancelled before it was sent, it
-        is withdrawn; cancelled later, it may be stored all the same.
-
-        Args:
-            job: made by `worker.new(...)`, or a mapping such as
-                `{"class": "ExternalWorker", "args": [1]}`.
-            in_: start it after so many seconds, or a `timedelta`.
-            at: start it then: an aware `datetime` or epoch seconds. What is past
-                starts now.
-
-        Raises:
-            ConfigError: the time or the queue cannot be.
-            EncodeError: an argument is not JSON.
-            NotRunningError: the block was left before Redis had the job, which
-                may or may not be stored.
-            redis.exceptions.ResponseError: Redis refuses the queue's key.
-        """
-        made, entry = self._prepare(job, in_, at)
-        await self._running().buffer.put([entry])
-        return made
-
-    def enqueue_nowait(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
-    ) -> Job:
-        """Keep *job* in memory for the next flush, a moment later.
-
-        Raises:
-            BufferFull: there is no room, because Redis is away or slow.
-            ConfigError: the time or the queue cannot be.
-            EncodeError: an argument is not JSON.
-        """
-        made, entry = self._prepare(job, in_, at)
-        self._running().buffer.put_nowait([entry])
-        return made
-
-    async def enqueue_many(
-        self,
-        jobs: Iterable[JobLike],
-        *,
-        in_: Span | None = None,
-        at: Moment | None = None,
-    ) -> list[Job]:
-        """Store *jobs* as `enqueue` does, many in one round trip.
-
-        All are checked before the first is stored. Cancelled or refused half way,
-        it may have stored some thousands of them.
-        """
-        prepared = []
-        for job in jobs:
-            prepared.append(self._prepare(job, in_, at))
-            if len(prepared) % _CHECKPOINT_EVERY == 0:
-                await trio.lowlevel.checkpoint()
-        await self._running().buffer.put([entry for _, entry in prepared])
-        return [made for made, _ in prepared]
-
-    async def flush(self) -> None:
-        """Wait until Redis has all that was enqueued here.
-
-        Raises:
-            NotRunningError: the block was left first.
-            redis.exceptions.ResponseError: Redis refuses all that is left. It stays
-                in memory, and is tried again.
-        """
-        await self._running().buffer.flush()
-
     def configure(self, *, quiet: bool) -> None:
         """Take no more jobs, or do so again; those that run are not affected."""
         plant = self._running().plant
@@ -270,36 +184,6 @@ class Kiq:
             if not waiting and (plant is None or plant.is_idle):
                 return
             await trio.sleep(self.config.fetch_interval / 20)
-
-    async def clear(self, *, confirm: bool = False) -> None:
-        """Delete every job: enqueued, scheduled, to be retried, dead, or held.
-
-        Args:
-            confirm: do so even if other processes are registered, whose jobs
-                these may be.
-
-        Raises:
-            ConfigError: others are registered and *confirm* was not given.
-        """
-        house = self._running()
-        own = house.plant.lease.identity if house.plant else ""
-        strangers = await read_strangers(house.redis, own)
-        if strangers and not confirm:
-            raise ConfigError(
-                f"other processes are registered ({', '.join(strangers)}); "
-                "clear(confirm=True) deletes their jobs too"
-            )
-        await clear(house.redis)
-
-    def _running(self) -> House:
-        if self._house is None:
-            raise NotRunningError(f"{self!r} is not running: use `async with`")
-        return self._house
-
-    def _prepare(
-        self, job: JobLike, in_: Span | None, at: Moment | None
-    ) -> tuple[Job, Entry]:
-        return prepare(job, now=self._now(), jid=secrets.token_hex(12), in_=in_, at=at)
 
     async def _obey(self, signal: str) -> None:
         """Do what a button of Sidekiq's UI asks for (wire.md §4.5)."""

@@ -1,0 +1,25 @@
+"""What is open while a `Kiq` runs."""
+
+from kiq_trio._house import House
+from kiq_trio._wire.client import Redis
+from kiq_trio.errors import NotRunningError
+
+
+class Opened:
+    """Has a house while its block is entered; the base of what a `Kiq` can do."""
+
+    _house: House | None
+
+    @property
+    def redis(self) -> Redis:
+        """A full Redis client, safe for any number of tasks at once.
+
+        Raises:
+            NotRunningError: outside of the `async with` block.
+        """
+        return self._running().redis
+
+    def _running(self) -> House:
+        if self._house is None:
+            raise NotRunningError(f"{self!r} is not running: use `async with`")
+        return self._house
