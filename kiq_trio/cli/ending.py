@@ -1,0 +1,25 @@
+"""How a command ends: exit codes, and the one sentence that goes with a failure."""
+
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+OK = 0
+FAILED = 1
+"""Something was wrong, and has been said."""
+MISUSED = 2
+"""The command line itself makes no sense; typer says so."""
+INTERRUPTED = 130
+
+
+def fail(error: Exception | str) -> NoReturn:
+    """Say what is wrong in one sentence, and end.
+
+    Where the user's own code raised, its traceback comes first.
+    """
+    if isinstance(error, Exception) and error.__cause__ is not None:
+        traceback.print_exception(error.__cause__)
+    print(f"kiq-trio: {error}", file=sys.stderr)
+    raise typer.Exit(FAILED)
