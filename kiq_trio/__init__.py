@@ -6,6 +6,7 @@ and is settled by `_pipeline/settlement.py` and `_pipeline/settler.py`. `kiq.py`
 the door, `_house.py` says who is inside whom.
 """
 
+from kiq_trio._layers import IGNORE
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._version import __version__
@@ -33,6 +34,7 @@ from kiq_trio.timing import Timing
 from kiq_trio.worker import Worker, worker
 
 __all__ = [
+    "IGNORE",
     "Aborted",
     "BufferFull",
     "Config",

@@ -76,7 +76,7 @@ async def open_house(
     async with open_redis(
         tools.server,
         scripts=SCRIPTS,
-        command_timeout=config.timing.command,
+        command_timeout=config.command_timeout,
         random=tools.random,
     ) as redis:
         buffer = Buffer(

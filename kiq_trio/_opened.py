@@ -6,8 +6,13 @@ from kiq_trio.errors import NotRunningError
 
 
 class Opened:
-    """Has a house while its block is entered; the base of what a `Kiq` can do."""
+    """Has a house while its block is entered; the base of what a `Kiq` can do.
 
+    Attributes:
+        is_ignored: whether its `init` returned `IGNORE` when it was last entered.
+    """
+
+    is_ignored: bool = False
     _house: House | None
 
     @property
@@ -21,5 +26,6 @@ class Opened:
 
     def _running(self) -> House:
         if self._house is None:
-            raise NotRunningError(f"{self!r} is not running: use `async with`")
+            why = "its init returned IGNORE" if self.is_ignored else "use `async with`"
+            raise NotRunningError(f"{self!r} is not running: {why}")
         return self._house

@@ -75,6 +75,23 @@ def _queues(given: Any) -> dict[str, int]:
     return dict(given)
 
 
+def _client_opts(given: Any) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"client_opts must map names to values, got {given!r}")
+    for name in given:
+        if name != "command_timeout":
+            raise ConfigError(
+                f"client_opts may hold 'redis_url' and 'command_timeout', got {name!r}"
+            )
+    seconds = {name: _seconds(value) for name, value in given.items()}
+    for name, value in seconds.items():
+        if type(value) not in (int, float) or not 0 < value < math.inf:
+            raise ConfigError(
+                f"client_opts[{name!r}] must be more than 0 s, got {value!r}"
+            )
+    return seconds
+
+
 def _seconds(value: float | timedelta) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
@@ -129,6 +146,8 @@ class Config:
         timing: the periods of the machinery; by default those of production, or
             for `memory://` those of a server that nobody else uses.
         tag: a label for this process in Sidekiq's UI.
+        client_opts: the connection's: `redis_url`, and `command_timeout`, which goes
+            before that of `timing`.
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
@@ -165,11 +184,21 @@ class Config:
         factory=Timing, validator=_instance(Timing, "a Timing")
     )
     tag: str = attrs.field(default="", validator=_instance(str, "text"))
+    client_opts: Mapping[str, float] = attrs.field(factory=dict, converter=_client_opts)
 
     @property
     def thread_limit(self) -> int:
         """How many plain functions may run at once."""
         return self.threads or max(sum(self.queues.values()), 1)
+
+    @property
+    def command_timeout(self) -> float:
+        """How many seconds Redis may take to answer before it is taken for hung."""
+        return self.client_opts.get("command_timeout", self.timing.command)
+
+
+OPTIONS = ("redis_url", *(field.name for field in attrs.fields(Config)))
+"""What a `Kiq` can be given by its class, its caller, or its `init`."""
 
 
 def make_config(options: Mapping[str, Any]) -> Config:
@@ -178,13 +207,12 @@ def make_config(options: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: an option is unknown, or its value cannot work.
     """
-    known = [field.name for field in attrs.fields(Config)]
     for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
-                f"unknown option {name!r}{hint} (known: {', '.join(known)})"
+                f"unknown option {name!r}{hint} (known: {', '.join(OPTIONS)})"
             )
     try:
         return Config(**options)

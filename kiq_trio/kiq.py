@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import trio
 
+from kiq_trio._configured import Configured
 from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
 from kiq_trio._plant import Tools
@@ -23,15 +24,11 @@ from kiq_trio._store.inspecting import count_jobs
 from kiq_trio._store.registering import leave
 from kiq_trio._version import __version__
 from kiq_trio._wire.seam import Server
-from kiq_trio._wire.servers import server_from_url
-from kiq_trio.config import Config, make_config
-from kiq_trio.errors import ConfigError
-from kiq_trio.timing import Timing
 
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Enqueuing, Steering):
+class Kiq(Configured, Enqueuing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -42,6 +39,14 @@ class Kiq(Enqueuing, Steering):
 
     Leaving the block takes no more jobs, gives those that run `shutdown_timeout`
     to finish, and puts the others back. Several instances may live side by side.
+    One that was left may be entered again.
+
+    Its options may also be attributes of a subclass, or come from its `init`. What
+    is given here goes before the one, and `init` before both::
+
+        class AppKiq(Kiq):
+            queues = {"default": 25, "mail": 5}
+            workers = [welcome]
 
     Args:
         redis_url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, or one
@@ -69,18 +74,11 @@ class Kiq(Enqueuing, Steering):
         embedded: bool = True,
         **options: Any,
     ) -> None:
-        if redis_url is None or isinstance(redis_url, str):
-            self._server = server_from_url(redis_url)
-        elif hasattr(redis_url, "connect_sync"):
-            self._server = redis_url
-        else:
-            raise ConfigError(f"redis_url must be a URL or a Server, got {redis_url!r}")
-        if self._server.is_in_process:
-            options.setdefault("timing", Timing.in_process())
-        self.config: Config = make_config(options)
+        self._clock = clock
+        self._is_entered = False
+        self._configure(Kiq, {"redis_url": redis_url, **options})
         self.stats = Stats()
         self.instrumenter = Instrumenter()
-        self._now = clock or self._server.clock
         self._random = random
         self.is_embedded = embedded
         self._house: House | None = None
@@ -88,34 +86,20 @@ class Kiq(Enqueuing, Steering):
         self._stop_asked = trio.Event()
 
     def __repr__(self) -> str:
-        return f"<Kiq on {self._server}, queues {', '.join(self.config.queues)}>"
+        name, queues = type(self).__name__, ", ".join(self.config.queues)
+        return f"<{name} on {self._setup.server}, queues {queues}>"
 
     async def __aenter__(self) -> Self:
-        if self._opening is not None:
+        if self._is_entered:
             raise RuntimeError(f"{self!r} is started already")
-        self._opening = open_house(
-            self.config,
-            Tools(self._server, self._now, self._random),
-            client=secrets.token_hex(12),
-            portrait=Portrait(
-                queues=self.config.queues,
-                tag=self.config.tag,
-                started_at=self._now(),
-                is_embedded=self.is_embedded,
-                version=__version__,
-            ),
-            reporters=[
-                Logger(),
-                self.instrumenter,
-                self.stats,
-                *self.config.extra_reporters,
-            ],
-            on_signal=self._obey,
-        )
+        self._is_entered = True
         try:
-            self._house = await self._opening.__aenter__()
+            if await self._prepare_start():
+                self._opening = self._open()
+                self._house = await self._opening.__aenter__()
         except BaseException:
             self._opening = None
+            self._is_entered = False
             raise
         return self
 
@@ -125,11 +109,13 @@ class Kiq(Enqueuing, Steering):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        assert self._opening is not None
         try:
+            if self._opening is None:
+                return None
             return await self._opening.__aexit__(kind, error, trace)
         finally:
             self._house = self._opening = None
+            self._is_entered = False
             # Whoever waits to be told of the stop is told of it now at the latest.
             self._stop_asked.set()
             self._stop_asked = trio.Event()
@@ -147,8 +133,14 @@ class Kiq(Enqueuing, Steering):
         self._stop_asked.set()
 
     async def wait_stop(self) -> None:
-        """Wait until `stop` is called, by us or by a button of Sidekiq's UI."""
-        await self._stop_asked.wait()
+        """Wait until `stop` is called, by us or by a button of Sidekiq's UI.
+
+        There is nothing to wait for if `init` returned `IGNORE`.
+        """
+        if self.is_ignored:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._stop_asked.wait()
 
     async def abandon(self) -> None:
         """Leave what still runs to the other processes, which take it at once.
@@ -184,6 +176,27 @@ class Kiq(Enqueuing, Steering):
             if not waiting and (plant is None or plant.is_idle):
                 return
             await trio.sleep(self.config.fetch_interval / 20)
+
+    def _open(self) -> AbstractAsyncContextManager[House]:
+        return open_house(
+            self.config,
+            Tools(self._setup.server, self._now, self._random),
+            client=secrets.token_hex(12),
+            portrait=Portrait(
+                queues=self.config.queues,
+                tag=self.config.tag,
+                started_at=self._now(),
+                is_embedded=self.is_embedded,
+                version=__version__,
+            ),
+            reporters=[
+                Logger(),
+                self.instrumenter,
+                self.stats,
+                *self.config.extra_reporters,
+            ],
+            on_signal=self._obey,
+        )
 
     async def _obey(self, signal: str) -> None:
         """Do what a button of Sidekiq's UI asks for (wire.md §4.5)."""

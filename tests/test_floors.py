@@ -29,6 +29,8 @@ FLOORS: dict[str, int] = {
     "_plant": 6,
     "_house": 6,
     "_opened": 6,
+    "_layers": 6,
+    "_configured": 6,
     "_enqueuing": 6,
     "_steering": 6,
     "kiq": 6,

@@ -19,6 +19,11 @@ except ModuleNotFoundError as error:  # pragma: no cover - without the extra.
 DEFAULT_URL = "redis://localhost:6379/0"
 
 
+def find_url(url: str | None = None) -> str:
+    """Return *url*, or the environment's `REDIS_URL`, or a Redis on this machine."""
+    return url or os.environ.get("REDIS_URL") or DEFAULT_URL
+
+
 def server_from_url(
     url: str | None = None, *, clock: Callable[[], float] | None = None
 ) -> Server:
@@ -31,7 +36,7 @@ def server_from_url(
     Raises:
         ConfigError: the URL cannot be read, or needs an extra that is missing.
     """
-    url = url or os.environ.get("REDIS_URL") or DEFAULT_URL
+    url = find_url(url)
     scheme = url.partition("://")[0]
     if scheme == "memory":
         if MemoryServer is None:  # pragma: no cover - without the extra.

@@ -17,6 +17,8 @@ DEFAULT_ATTRIBUTE = "kiq"
 def load_kiq(target: str) -> Kiq:
     """Return the `Kiq` at *target*, `module:attribute`, making it if need be.
 
+    The attribute may be one, a subclass of it, or a function that makes one.
+
     Modules are looked for in the current directory first, as `python -m` does.
 
     Raises:
@@ -79,5 +81,11 @@ def _call(function: Any, where: str) -> Any:
 
 
 def _hint(module: ModuleType) -> str:
-    names = [name for name, value in vars(module).items() if isinstance(value, Kiq)]
+    names = [name for name, value in vars(module).items() if _is_kiq(value)]
     return f"; it has a Kiq called {', '.join(map(repr, names))}" if names else ""
+
+
+def _is_kiq(value: Any) -> bool:
+    if isinstance(value, type):
+        return issubclass(value, Kiq) and value is not Kiq
+    return isinstance(value, Kiq)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from kiq_trio.errors import ConfigError
 from kiq_trio.kiq import Kiq
 
@@ -31,9 +29,7 @@ def override(
         changes["queues"] = dict(_read(given, config.queues) for given in queues)
     if shutdown_timeout is not None:
         changes["shutdown_timeout"] = shutdown_timeout
-    # By name in a config, by themselves where a config is made.
-    workers = tuple(config.workers.values())
-    kiq.config = attrs.evolve(config, workers=workers, **changes)
+    kiq.override(**changes)
     kiq.is_embedded = False
 
 

@@ -19,6 +19,10 @@ kiq = Kiq(redis_url="memory://", queues={"default": 5, "low": 2})
 number = 42
 client = Kiq(redis_url="memory://", server=False)
 
+class AppKiq(Kiq):
+    redis_url = "memory://"
+    queues = {"default": 5, "low": 2}
+
 @worker()
 async def chore() -> None: ...
 
@@ -43,7 +47,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("target", ["program", "program:kiq", "program:make"])
+@pytest.mark.parametrize(
+    "target", ["program", "program:kiq", "program:make", "program:AppKiq"]
+)
 def test_a_kiq_is_found_in_the_current_directory(here: Path, target: str) -> None:
     assert isinstance(load_kiq(target), Kiq)
 
@@ -56,7 +62,10 @@ def test_a_kiq_is_found_in_the_current_directory(here: Path, target: str) -> Non
         ("program.py", "there is no module 'program.py' in "),
         ("pro gram", "'pro gram' is not the name of a module"),
         ("./program.py", "without .py"),
-        ("program:app", "program has no 'app'; it has a Kiq called 'kiq', 'client'"),
+        (
+            "program:app",
+            "program has no 'app'; it has a Kiq called 'kiq', 'client', 'AppKiq'",
+        ),
         ("other", "other has no 'kiq'; it has a Kiq called 'jobs'"),
         ("program:number", "program:number is no Kiq, but 42"),
         ("program:chore", "program:chore is no Kiq, but <Worker chore>"),
@@ -75,8 +84,9 @@ def test_what_cannot_be_loaded_is_named(here: Path, target: str, sentence: str) 
     assert sentence in str(caught.value)
 
 
-def test_options_replace_what_the_kiq_was_made_with(here: Path) -> None:
-    kiq = load_kiq("program")
+@pytest.mark.parametrize("target", ["program", "program:AppKiq"])
+def test_options_replace_what_the_kiq_was_made_with(here: Path, target: str) -> None:
+    kiq = load_kiq(target)
 
     override(kiq, queues=["low", "mail=3"], shutdown_timeout=1.5)
 

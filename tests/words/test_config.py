@@ -31,6 +31,12 @@ async def greet() -> None: ...
         ({"workers": greet}, "workers must be a list, got <Worker greet>"),
         ({"schedulers": "retry"}, "schedulers must be a list, got 'retry'"),
         ({"workers": [print]}, r"workers\[0\] must be made by @worker"),
+        ({"client_opts": []}, r"client_opts must map names to values, got \[\]"),
+        ({"client_opts": {"db": 1}}, "client_opts may hold 'redis_url' and .*'db'"),
+        (
+            {"client_opts": {"command_timeout": 0}},
+            r"client_opts\['command_timeout'\] must be more than 0 s, got 0",
+        ),
         ({"extra_reporters": [1]}, r"extra_reporters\[0\] must be a Reporter, got 1"),
     ],
 )
@@ -49,10 +55,43 @@ def test_two_workers_of_one_name_are_refused() -> None:
         make_config({"workers": [greet, other]})
 
 
-def test_spans_may_be_timedeltas() -> None:
-    config = make_config({"shutdown_timeout": timedelta(minutes=1)})
+@pytest.mark.parametrize(
+    "name", ["shutdown_timeout", "fetch_interval", "flush_interval", "dead_timeout"]
+)
+def test_spans_may_be_timedeltas(name: str) -> None:
+    config = make_config({name: timedelta(minutes=1)})
 
-    assert config.shutdown_timeout == 60
+    assert getattr(config, name) == 60
+
+
+def test_the_connections_span_goes_before_that_of_the_timing() -> None:
+    timing = Timing(command=7)
+    client_opts = {"command_timeout": timedelta(seconds=2)}
+
+    assert make_config({"timing": timing}).command_timeout == 7
+    assert (
+        make_config({"timing": timing, "client_opts": client_opts}).command_timeout == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("client_opts", {}),
+        ("dead_limit", 10_000),
+        ("dead_timeout", 180 * 86_400),
+        ("extra_reporters", ()),
+        ("fetch_interval", 0.5),
+        ("flush_interval", 0.01),
+        ("pool_size", 5),
+        ("queues", {"default": 25}),
+        ("schedulers", ("retry", "schedule")),
+        ("server", True),
+        ("shutdown_timeout", 25),
+    ],
+)
+def test_the_defaults_are_kiqs(name: str, default: object) -> None:
+    assert getattr(make_config({}), name) == default
 
 
 @pytest.mark.parametrize(
