@@ -25,21 +25,34 @@ from kiq_trio.errors import (
     ServerUnfitError,
     UnknownWorkerError,
 )
-from kiq_trio.events import Aborted, Ended, Failed, Interrupted, Started, Succeeded
+from kiq_trio.events import (
+    Aborted,
+    Ended,
+    Failed,
+    Interrupted,
+    Snoozed,
+    Started,
+    Succeeded,
+)
 from kiq_trio.job import Job
 from kiq_trio.kiq import Kiq
 from kiq_trio.options import Options
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
+from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze
 from kiq_trio.worker import Worker, worker
 
 __all__ = [
+    "DISCARD",
     "IGNORE",
+    "KILL",
     "Aborted",
     "BufferFull",
+    "Cancel",
     "Config",
     "ConfigError",
     "DecodeError",
+    "Discard",
     "EncodeError",
     "Ended",
     "Failed",
@@ -55,6 +68,8 @@ __all__ = [
     "Reporter",
     "Server",
     "ServerUnfitError",
+    "Snooze",
+    "Snoozed",
     "Started",
     "Stats",
     "Succeeded",

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from kiq_trio.errors import ConfigError
-from kiq_trio.options import QUEUE_NAME
+from kiq_trio.options import QUEUE_NAME, Mourner
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker, Worker
@@ -56,6 +56,17 @@ def _workers(given: Any) -> dict[str, AnyWorker]:
         if workers.setdefault(worker.name, worker) is not worker:
             raise ConfigError(f"workers: two are called {worker.name!r}")
     return workers
+
+
+def _on_death(given: Any) -> tuple[Mourner, ...]:
+    mourners = _listed("on_death", given)
+    for index, mourner in enumerate(mourners):
+        if not callable(mourner):
+            raise ConfigError(
+                f"on_death[{index}] must be a function of a job and an error, "
+                f"got {mourner!r}"
+            )
+    return mourners
 
 
 def _queues(given: Any) -> dict[str, int]:
@@ -142,6 +153,9 @@ class Config:
             might have one.
         dead_limit: how many jobs the dead set keeps.
         dead_timeout: how long it keeps them.
+        on_death: functions to call with the job and its error whenever a job ends for
+            good without success; async, or plain ones that do not wait. They are
+            called before the job is moved, so a crash may repeat a call.
         extra_reporters: reporters beside the built-in ones.
         timing: the periods of the machinery; by default those of production, or
             for `memory://` those of a server that nobody else uses.
@@ -177,6 +191,7 @@ class Config:
     dead_timeout: float = attrs.field(
         default=15_552_000.0, converter=_seconds, validator=_at_least(0)
     )
+    on_death: tuple[Mourner, ...] = attrs.field(default=(), converter=_on_death)
     extra_reporters: tuple[Reporter, ...] = attrs.field(
         default=(), converter=_reporters
     )

@@ -33,15 +33,31 @@ class Failed:
 
 @attrs.define
 class Aborted:
-    """The job was not run, on purpose, and is done with.
+    """The job is done with, on purpose, though it did not succeed.
 
     Attributes:
-        reason: why, in one word.
-        took: seconds, always 0.
+        reason: why, in one word: `"expired"` before it could start, `"discarded"` or
+            `"cancelled"` by its worker or by people, or its `"deadline"` has passed.
+        took: seconds the run lasted, 0 if there was none.
+        detail: what the worker said, or whoever cancelled it.
     """
 
     reason: str
     took: float = 0.0
+    detail: str = ""
+
+
+@attrs.define
+class Snoozed:
+    """The worker wants the job to run again later; no retry is counted.
+
+    Attributes:
+        seconds: how much later.
+        took: seconds the run lasted.
+    """
+
+    seconds: float
+    took: float
 
 
 @attrs.define
@@ -58,7 +74,7 @@ class Interrupted:
     took: float
 
 
-Outcome: TypeAlias = Succeeded | Failed | Aborted | Interrupted
+Outcome: TypeAlias = Succeeded | Failed | Aborted | Interrupted | Snoozed
 """How a run went."""
 
 
@@ -79,5 +95,7 @@ class Ended:
 
 Event: TypeAlias = Started | Ended
 
-KINDS: frozenset[type] = frozenset({Started, Succeeded, Failed, Aborted, Interrupted})
+KINDS: frozenset[type] = frozenset(
+    {Started, Succeeded, Failed, Aborted, Interrupted, Snoozed}
+)
 """What a reporter may be interested in."""

@@ -24,6 +24,9 @@ Anything can stand there, and the delay before a retry grows with its fourth pow
 _MILLISECONDS_FROM = 10**11
 """Numbers this large are milliseconds; as seconds they would be the year 5138."""
 
+_NEVER = 10**17
+"""Milliseconds that are no time at all: anything can stand in a payload."""
+
 
 @attrs.frozen(kw_only=True)
 class Job:
@@ -158,6 +161,45 @@ class Job:
         return min(max(count, 0), MOST_RETRIES) if type(count) is int else None
 
     @property
+    def expires_at(self) -> float | None:
+        """When it is too late to start it, in epoch seconds.
+
+        As we stamp it; else as Sidekiq Pro is said to, which is not published;
+        else counted from `created_at` (wire.md §7.4).
+        """
+        rest = self.rest
+        stamped = read_time(rest.get("expires_at"))
+        if stamped is None:
+            stamped = read_time(rest.get("expiry"))
+        if stamped is not None:
+            return stamped
+        span, created_at = rest.get("expires_in"), self.created_at
+        if created_at is None or (type(span) is not int and type(span) is not float):
+            return None
+        return created_at + span if 0 < span < _MILLISECONDS_FROM else None
+
+    @property
+    def unique_token(self) -> str | None:
+        """The name of the lock that makes it unique."""
+        token = self.rest.get("unique_token")
+        return token if type(token) is str and token else None
+
+    @property
+    def unlocks_at(self) -> float | None:
+        """When its lock ends by itself, in epoch seconds."""
+        return read_time(self.rest.get("unlocks_at"))
+
+    @property
+    def deadline(self) -> float | None:
+        """When its run must have ended, in epoch seconds."""
+        return read_time(self.rest.get("kiq_deadline"))
+
+    @property
+    def pid(self) -> Any:
+        """The process that ran it, if it came from Kiq, which stores that."""
+        return self.rest.get("pid")
+
+    @property
     def tags(self) -> Sequence[str]:
         """Labels for people, shown by Sidekiq's UI."""
         tags = self.rest.get("tags")
@@ -175,6 +217,8 @@ def to_ms(seconds: float) -> int:
 def read_time(value: Any) -> float | None:
     """Return a time of any Sidekiq as epoch seconds (wire.md §1.3)."""
     if type(value) is not int and type(value) is not float:
+        return None
+    if value > _NEVER:
         return None
     return value / 1000 if value >= _MILLISECONDS_FROM else float(value)
 

@@ -9,6 +9,7 @@ from kiq_trio.events import (
     Event,
     Failed,
     Interrupted,
+    Snoozed,
     Started,
     Succeeded,
 )
@@ -50,7 +51,10 @@ class Reporter:
         """The job's run failed; it is in the retry set, the dead set, or gone."""
 
     async def handle_aborted(self, job: Job, outcome: Aborted) -> None:
-        """The job was not run, on purpose."""
+        """The job is done with, on purpose, though it did not succeed."""
+
+    async def handle_snoozed(self, job: Job, outcome: Snoozed) -> None:
+        """The job's worker put it off: it is in the set `schedule`."""
 
     async def handle_interrupted(self, job: Job, outcome: Interrupted) -> None:
         """The job was cancelled by a shutdown and is back in its queue."""
@@ -66,6 +70,8 @@ class Reporter:
             await self.handle_failure(job, outcome)
         elif type(outcome) is Aborted:
             await self.handle_aborted(job, outcome)
+        elif type(outcome) is Snoozed:
+            await self.handle_snoozed(job, outcome)
         elif type(outcome) is Interrupted:
             await self.handle_interrupted(job, outcome)
         await self.handle_stopped(job)

@@ -11,7 +11,7 @@ import attrs
 
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
-from kiq_trio.options import Options, make_options, payload_fields
+from kiq_trio.options import OF_THE_WORKER, Options, make_options, payload_fields
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,10 +91,10 @@ class Worker(Generic[P, R]):
 
         Raises:
             ConfigError: an option is unknown, its value not allowed, or it does
-                not travel with a job: `timeout` and `exclusive` are the worker's.
+                not travel with a job, as `timeout`.
         """
-        for name in ("timeout", "exclusive"):
-            if name in options:
+        for name in options:
+            if name in OF_THE_WORKER:
                 raise ConfigError(
                     f"{name} cannot be set for one job: it belongs to the worker "
                     f"{self.name}, wherever that runs"
@@ -102,7 +102,9 @@ class Worker(Generic[P, R]):
         return type(self)(
             self.function,
             name=self.name,
-            options=make_options({**attrs.asdict(self.options), **options}),
+            options=make_options(
+                {**attrs.asdict(self.options, recurse=False), **options}
+            ),
         )
 
 
@@ -119,7 +121,7 @@ def worker(
         *misplaced: nothing; it catches a decorator without its parentheses.
         name: the class name of its jobs, the function's own by default. Give one
             to be found by Ruby: `name="Billing::InvoiceJob"`.
-        **options: see `Options`; `timeout` may be a `timedelta`.
+        **options: see `Options`.
 
     Raises:
         ConfigError: an option is unknown or its value not allowed.

@@ -16,8 +16,8 @@ from typing import Any, assert_never
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settlement
-from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Succeeded
+from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
+from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, to_ms
 from kiq_trio.job import Retry as Times
 
@@ -54,6 +54,10 @@ def settle(job: Job, outcome: Outcome, given: Circumstances) -> Settlement:
             return Ack()
         case Interrupted():
             return Requeue()
+        case Snoozed(seconds=seconds):
+            # In `schedule` no job says when it was enqueued (wire.md §1.1).
+            put_off = job.set(enqueued_at=None)
+            return Later(at=given.now + seconds, payload=put_off.encode())
         case Failed(error=error):
             return _settle_failure(job, error, given)
         case _:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import attrs
 
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.settling import Ack, Kill, Retry, Settlement
+from kiq_trio._store.settling import Ack, Kill, Later, Retry, Settlement
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.events import Ended
 from kiq_trio.job import Job
@@ -26,7 +26,7 @@ def distinguish(settlement: Settlement, random: Callable[[], float]) -> Settleme
     A sorted set holds each payload once; two jobs that are equal to the byte
     would become one.
     """
-    assert isinstance(settlement, Retry | Kill)
+    assert isinstance(settlement, Retry | Kill | Later)
     try:
         job = Job.decode(settlement.payload)
         payload = job.set(kiq_copy=int(random() * 2**53)).encode()

@@ -4,13 +4,24 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Started, Succeeded
+from kiq_trio.events import (
+    KINDS,
+    Aborted,
+    Ended,
+    Event,
+    Failed,
+    Snoozed,
+    Started,
+    Succeeded,
+)
 from kiq_trio.reporter import Reporter
 
 logger = logging.getLogger("kiq_trio.instrumenter")
 
 EventName: TypeAlias = tuple[
-    Literal["kiq"], Literal["job"], Literal["started", "success", "aborted", "failure"]
+    Literal["kiq"],
+    Literal["job"],
+    Literal["started", "success", "aborted", "failure", "snoozed"],
 ]
 Handler: TypeAlias = Callable[[EventName, Mapping[str, float], Mapping[str, Any]], None]
 
@@ -18,6 +29,7 @@ STARTED: EventName = ("kiq", "job", "started")
 SUCCESS: EventName = ("kiq", "job", "success")
 ABORTED: EventName = ("kiq", "job", "aborted")
 FAILURE: EventName = ("kiq", "job", "failure")
+SNOOZED: EventName = ("kiq", "job", "snoozed")
 
 
 class Instrumenter(Reporter):
@@ -79,5 +91,11 @@ def _measure(
     if type(outcome) is Failed:
         return FAILURE, {"value": 1}, {"error": outcome.error}
     if type(outcome) is Aborted:
-        return ABORTED, {"value": 1}, {"reason": outcome.reason}
+        return (
+            ABORTED,
+            {"value": 1},
+            {"reason": outcome.reason, "detail": outcome.detail},
+        )
+    if type(outcome) is Snoozed:
+        return SNOOZED, {"value": 1, "seconds": outcome.seconds}, {}
     return None, {}, {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kiq_trio import encoder
-from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Started
+from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Snoozed, Started
 from kiq_trio.job import Job
 from kiq_trio.reporter import Reporter
 
@@ -48,6 +48,10 @@ def describe(event: Event) -> dict[str, Any]:
     fields["timing"] = round(outcome.took, 6)
     if type(outcome) is Aborted:
         fields["reason"] = outcome.reason
+        if outcome.detail:
+            fields["detail"] = _cut(outcome.detail)
+    elif type(outcome) is Snoozed:
+        fields["seconds"] = outcome.seconds
     elif type(outcome) is Failed:
         fields["error"] = type(outcome.error).__name__
         fields["message"] = _text_of(outcome.error)
@@ -60,6 +64,7 @@ _NAMES = {
     "Failed": "failure",
     "Aborted": "aborted",
     "Interrupted": "interrupted",
+    "Snoozed": "snoozed",
 }
 
 
@@ -75,5 +80,8 @@ def _fields(event: str, job: Job) -> dict[str, Any]:
 
 def _text_of(error: BaseException) -> str:
     lines = traceback.format_exception_only(error)
-    text = "".join(lines).strip()[:_FIELD_LIMIT]
-    return text.encode("utf-8", "replace").decode()
+    return _cut("".join(lines).strip())
+
+
+def _cut(text: str) -> str:
+    return text[:_FIELD_LIMIT].encode("utf-8", "replace").decode()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from kiq_trio.events import Ended, Event, Failed, Succeeded
+from kiq_trio.events import Aborted, Ended, Event, Failed, Succeeded
 from kiq_trio.reporter import Reporter
 
 
@@ -16,17 +16,19 @@ class Stats(Reporter):
     Attributes:
         succeeded: runs that succeeded, by class.
         failed: runs that failed, by class.
+        aborted: jobs that were expired, discarded or cancelled, by class.
         seconds: time spent in runs that succeeded, by class.
     """
 
     def __init__(self) -> None:
         self.succeeded: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.aborted: Counter[str] = Counter()
         self.seconds: dict[str, float] = {}
 
     def interests(self) -> frozenset[type]:
         """Listen to what is counted."""
-        return frozenset({Succeeded, Failed})
+        return frozenset({Succeeded, Failed, Aborted})
 
     async def handle_events(self, events: Sequence[Event]) -> None:
         """Count each event."""
@@ -37,5 +39,7 @@ class Stats(Reporter):
                 self.succeeded[name] += 1
                 spent = self.seconds.get(name, 0.0)
                 self.seconds[name] = spent + event.outcome.took
-            else:
+            elif type(event.outcome) is Failed:
                 self.failed[name] += 1
+            else:
+                self.aborted[name] += 1

@@ -8,7 +8,7 @@ import attrs
 
 from kiq_trio._store.doubt import persist, raise_first
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.keys import DEAD, QUEUES, RETRY, backup_key
+from kiq_trio._store.keys import DEAD, QUEUES, RETRY, SCHEDULE, backup_key
 from kiq_trio._store.paging import Keys, pages
 from kiq_trio._store.scripts import SETTLE
 from kiq_trio._wire.client import Redis
@@ -37,11 +37,19 @@ class Kill:
 
 
 @attrs.define
+class Later:
+    """The job was put off: it goes to the schedule, as *payload*; it did not fail."""
+
+    at: float
+    payload: bytes
+
+
+@attrs.define
 class Requeue:
     """The job was interrupted: it goes back to the front of its queue, unchanged."""
 
 
-Settlement: TypeAlias = Ack | Retry | Kill | Requeue
+Settlement: TypeAlias = Ack | Retry | Kill | Later | Requeue
 
 
 class Settled(enum.Enum):
@@ -55,7 +63,7 @@ class Settled(enum.Enum):
     again."""
 
 
-_Item: TypeAlias = tuple[int, Delivery, Retry | Kill | Requeue]
+_Item: TypeAlias = tuple[int, Delivery, Retry | Kill | Later | Requeue]
 
 
 async def settle(
@@ -115,7 +123,7 @@ def _sort(
 def _settle_command(
     backup: str, limits: tuple[int, float], batch: Sequence[_Item]
 ) -> Command:
-    keys = Keys(backup, RETRY, DEAD, QUEUES)
+    keys = Keys(backup, RETRY, DEAD, QUEUES, SCHEDULE)
     args: list[Argument] = [*limits]
     for _, delivery, settlement in batch:
         match settlement:
@@ -123,6 +131,8 @@ def _settle_command(
                 args += (delivery.id, "retry", repr(at), payload)
             case Kill(at, payload):
                 args += (delivery.id, "kill", repr(at), payload)
+            case Later(at, payload):
+                args += (delivery.id, "later", repr(at), payload)
             case Requeue():
                 place = keys.place_of(delivery.queue)
                 args += (delivery.id, "requeue", delivery.queue, place)

@@ -17,9 +17,9 @@ from kiq_trio._pipeline.settlement import (
     retry_delay,
     settle,
 )
-from kiq_trio._store.settling import Ack, Kill, Requeue, Retry
+from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry
 from kiq_trio.encoder import encode
-from kiq_trio.events import Aborted, Failed, Interrupted, Succeeded
+from kiq_trio.events import Aborted, Failed, Interrupted, Snoozed, Succeeded
 from kiq_trio.job import Job
 
 NOW = 1_795_318_226.776
@@ -49,6 +49,14 @@ def test_a_job_that_succeeded_or_was_aborted_is_done_with() -> None:
 
 def test_an_interrupted_job_goes_back_and_no_retry_is_counted() -> None:
     assert settle(Job(job_class="A"), Interrupted(1.0), given_()) == Requeue()
+
+
+def test_a_snoozed_job_waits_in_the_schedule_and_no_retry_is_counted() -> None:
+    job = Job(job_class="A", jid="1", rest={"retry_count": 2, "enqueued_at": 5})
+
+    later = settle(job, Snoozed(60, took=1.0), given_())
+
+    assert later == Later(NOW + 60, job.set(enqueued_at=None).encode())
 
 
 def test_the_first_failure_is_number_zero() -> None:

@@ -8,6 +8,7 @@ import pytest
 from kiq_trio._reporters.instrumenter import (
     ABORTED,
     FAILURE,
+    SNOOZED,
     STARTED,
     SUCCESS,
     EventName,
@@ -20,6 +21,7 @@ from kiq_trio.events import (
     Event,
     Failed,
     Interrupted,
+    Snoozed,
     Started,
     Succeeded,
 )
@@ -37,6 +39,7 @@ ALL: list[Event] = [
             Failed(ERROR, 2.0),
             Aborted("expired"),
             Interrupted(3.0),
+            Snoozed(60, 1.0),
         )
     ),
 ]
@@ -54,7 +57,7 @@ class Meter:
 
 async def test_a_handler_is_given_measurements_and_circumstances() -> None:
     instrumenter, meter = Instrumenter(), Meter()
-    for name in (STARTED, SUCCESS, FAILURE, ABORTED):
+    for name in (STARTED, SUCCESS, FAILURE, ABORTED, SNOOZED):
         instrumenter.attach(name, meter)
 
     await instrumenter.handle_events(ALL)
@@ -63,7 +66,8 @@ async def test_a_handler_is_given_measurements_and_circumstances() -> None:
         (STARTED, {"value": 1}, WHO),
         (SUCCESS, {"timing": 1.5}, WHO),
         (FAILURE, {"value": 1}, {**WHO, "error": ERROR}),
-        (ABORTED, {"value": 1}, {**WHO, "reason": "expired"}),
+        (ABORTED, {"value": 1}, {**WHO, "reason": "expired", "detail": ""}),
+        (SNOOZED, {"value": 1, "seconds": 60}, WHO),
     ]
 
 

@@ -14,6 +14,7 @@ from kiq_trio.events import (
     Event,
     Failed,
     Interrupted,
+    Snoozed,
     Started,
     Succeeded,
 )
@@ -62,6 +63,21 @@ async def test_a_start_is_told(lines: pytest.LogCaptureFixture) -> None:
             Aborted("expired"),
             "WARNING",
             {"event": "job_aborted", "timing": 0.0, "reason": "expired"},
+        ),
+        (
+            Aborted("discarded", 0.5, "no such user \ud800"),
+            "WARNING",
+            {
+                "event": "job_aborted",
+                "timing": 0.5,
+                "reason": "discarded",
+                "detail": "no such user ?",
+            },
+        ),
+        (
+            Snoozed(60, 0.5),
+            "INFO",
+            {"event": "job_snoozed", "timing": 0.5, "seconds": 60},
         ),
         (
             Failed(ValueError("no\nsuch"), 1.5),

@@ -1,7 +1,7 @@
 """What happened in this process, counted by class."""
 
 from kiq_trio._reporters.stats import Stats
-from kiq_trio.events import Ended, Failed, Succeeded
+from kiq_trio.events import Aborted, Ended, Failed, Succeeded
 from kiq_trio.job import Job
 
 
@@ -15,13 +15,15 @@ async def test_runs_are_counted_and_timed_by_class() -> None:
             Ended(mail, Succeeded(2.5)),
             Ended(mail, Failed(ValueError(), 9.0)),
             Ended(other, Succeeded(4.0)),
+            Ended(other, Aborted("expired")),
         ]
     )
 
     assert stats.succeeded == {"Mail": 2, "Other": 1}
     assert stats.failed == {"Mail": 1}
+    assert stats.aborted == {"Other": 1}
     assert stats.seconds == {"Mail": 3.5, "Other": 4.0}
 
 
 def test_only_what_is_counted_is_listened_to() -> None:
-    assert Stats().interests() == {Succeeded, Failed}
+    assert Stats().interests() == {Succeeded, Failed, Aborted}

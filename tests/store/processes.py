@@ -7,6 +7,7 @@ from kiq_trio._store.registering import Beat, beat, leave, register
 from kiq_trio._store.settling import (
     Ack,
     Kill,
+    Later,
     Requeue,
     Retry,
     Settled,
@@ -101,7 +102,7 @@ class Processes:
         process.settling = {}
 
     def _distinguish(self, settlement: Settlement) -> Settlement:
-        assert isinstance(settlement, Retry | Kill)
+        assert isinstance(settlement, Retry | Kill | Later)
         mark = b"c%d" % self._world.count()
         return attrs.evolve(settlement, payload=settlement.payload + mark)
 
@@ -115,6 +116,7 @@ class Processes:
             Retry(self._world.now + self._world.chance.choice((-1, 10)), failed),
             Retry(self._world.now + self._world.chance.choice((-1, 10)), failed),
             Kill(self._world.now, failed),
+            Later(self._world.now + self._world.chance.choice((-1, 10)), failed),
             Requeue(),
         )
         return self._world.chance.choice(options)

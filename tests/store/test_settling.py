@@ -3,7 +3,7 @@ from redis.exceptions import ResponseError
 
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settled
+from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settled
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import FUTURE, ME, held, join, members, move, put, take, waiting
 
@@ -24,10 +24,12 @@ async def test_each_job_goes_where_its_settlement_says(
         (jobs[1], Retry(FUTURE, b"retry 2")),
         (jobs[2], Kill(FUTURE + 1, b"dead 3")),
         (jobs[3], Requeue()),
+        (jobs[4], Later(FUTURE + 2, b"later 5")),
     )
 
-    assert settled == [Settled.MOVED] * 4
-    assert await held(redis) == 1
+    assert settled == [Settled.MOVED] * 5
+    assert await held(redis) == 0
+    assert await members(redis, "schedule") == [(b"later 5", FUTURE + 2)]
     assert await members(redis, "retry") == [(b"retry 2", FUTURE)]
     assert await members(redis, "dead") == [(b"dead 3", FUTURE + 1)]
     assert await waiting(redis, "mail") == [b"4"]

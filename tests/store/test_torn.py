@@ -14,7 +14,7 @@ from kiq_trio._store.burying import Held, Rescued, bury
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.registering import leave
-from kiq_trio._store.settling import Kill, Requeue, Retry
+from kiq_trio._store.settling import Kill, Later, Requeue, Retry
 from kiq_trio._store.staging import Move, stage
 from tests.store.deeds import FUTURE, ME, PAST, held, join, move, put, take
 from tests.store.direct import LINE, DirectServer, call, script_of
@@ -56,6 +56,15 @@ async def settle_three() -> None:
     )
 
 
+async def snooze_three() -> None:
+    one, two, three = (
+        Delivery(f"mail.1.{n}", "mail", b"%d" % (n + 1), ME) for n in range(3)
+    )
+    await move(
+        LINE, (one, Later(FUTURE, b"1")), (two, Later(FUTURE, b"2")), (three, Requeue())
+    )
+
+
 async def retry_three() -> None:
     for n, name in enumerate(sorted(JOBS)):
         await LINE.raw("ZADD", "retry", PAST + n, name)
@@ -91,6 +100,7 @@ CASES: list[tuple[Deed, Deed]] = [
     (nothing, schedule_three),
     (put_three, take_three),
     (hold_three, settle_three),
+    (hold_three, snooze_three),
     (retry_three, stage_three),
     (bury_three, drain_three),
 ]

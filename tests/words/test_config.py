@@ -37,6 +37,7 @@ async def greet() -> None: ...
             {"client_opts": {"command_timeout": 0}},
             r"client_opts\['command_timeout'\] must be more than 0 s, got 0",
         ),
+        ({"on_death": [1]}, r"on_death\[0\] must be a function .* got 1"),
         ({"extra_reporters": [1]}, r"extra_reporters\[0\] must be a Reporter, got 1"),
     ],
 )

@@ -162,10 +162,45 @@ def test_nothing_is_written_for_what_is_none() -> None:
         ("2026-11-22", None),
         (None, None),
         (True, None),
+        (10**400, None),
     ],
 )
 def test_times_of_every_sidekiq_are_read(written: Any, seconds: float | None) -> None:
     assert read_time(written) == seconds
+
+
+@pytest.mark.parametrize(
+    ("rest", "expires_at"),
+    [
+        ({}, None),
+        ({"expires_at": 1_800_000_060_000, "expiry": 5.0}, 1_800_000_060.0),
+        ({"expiry": 1_800_000_060.5, "expires_in": 9}, 1_800_000_060.5),
+        ({"created_at": 1_800_000_000_000, "expires_in": 90}, 1_800_000_090.0),
+        ({"created_at": 1_800_000_000_000, "expires_in": "90"}, None),
+        ({"created_at": 1_800_000_000_000, "expires_in": 10**400}, None),
+        ({"expires_in": 90}, None),
+    ],
+)
+def test_whoever_wrote_it_a_job_says_when_it_expires(
+    rest: dict[str, Any], expires_at: float | None
+) -> None:
+    assert Job(job_class="A", rest=rest).expires_at == expires_at
+
+
+def test_what_kiq_knows_of_a_job_is_read_from_its_payload() -> None:
+    job = Job.from_map(
+        {
+            "class": "A",
+            "pid": "#PID<0.1.0>",
+            "unique_token": "ab12",
+            "unlocks_at": 1_800_000_000_500,
+            "kiq_deadline": 1_800_000_001_000,
+        }
+    )
+
+    assert (job.pid, job.unique_token) == ("#PID<0.1.0>", "ab12")
+    assert (job.unlocks_at, job.deadline) == (1_800_000_000.5, 1_800_000_001.0)
+    assert Job(job_class="A", rest={"unique_token": 5}).unique_token is None
 
 
 def test_times_are_written_in_milliseconds() -> None:

@@ -11,6 +11,9 @@ from kiq_trio.errors import ConfigError
 from kiq_trio.worker import worker
 
 
+async def coroutine() -> None: ...
+
+
 @worker(queue="events", retry=3, dead=False, tags=["mail"], backtrace=5)
 async def welcome(user_id: int, locale: str = "en", *more: int) -> str:
     """Greet a user."""
@@ -109,6 +112,44 @@ def test_options_can_be_set_for_one_job() -> None:
     assert (job.queue, job.retry, welcome.options.queue) == ("low", False, "events")
 
 
+def test_what_travels_with_a_job_is_said_in_its_payload() -> None:
+    @worker(
+        unique_for=timedelta(minutes=5),
+        unique_until="start",
+        expires_in=90.5,
+        retry_for=timedelta(hours=1, seconds=0.5),
+    )
+    async def rare() -> None: ...
+
+    assert rare.new().rest == {
+        "retry_for": 3601,
+        "expires_in": 90.5,
+        "unique_for": 300,
+        "unique_until": "start",
+    }
+    assert rare.set(unique_for=None, expires_in=timedelta(1)).new().rest == {
+        "retry_for": 3601,
+        "expires_in": 86_400,
+    }
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"timeout": 5},
+        {"exclusive": True},
+        {"unique_key": len},
+        {"retry_in": len},
+        {"on_exhausted": len},
+    ],
+)
+def test_what_belongs_to_the_worker_cannot_be_set_for_one_job(
+    option: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigError, match="it belongs to the worker welcome"):
+        welcome.set(**option)
+
+
 def test_a_worker_may_go_by_a_name_that_ruby_knows() -> None:
     @worker(name="Billing::InvoiceJob")
     def invoice() -> None: ...
@@ -134,6 +175,13 @@ def test_a_timeout_may_be_a_timedelta() -> None:
         ({"queue": 5}, "queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got 5"),
         ({"dead": "no"}, "dead must be True or False, got 'no'"),
         ({"backtrace": "all"}, "backtrace must be True, False or a number of lines"),
+        ({"retry_for": 1_000_000_001}, "at most 1,000,000,000 s, got 1000000001"),
+        ({"expires_in": timedelta(0)}, "expires_in must be more than 0 s, got 0"),
+        ({"unique_for": True}, "unique_for must be more than 0 s, got True"),
+        ({"unique_until": "end"}, "must be 'success' or 'start', got 'end'"),
+        ({"unique_key": 1}, "unique_key must be a plain function of the arguments"),
+        ({"retry_in": coroutine}, "retry_in must be a plain function, got"),
+        ({"on_exhausted": 1}, "on_exhausted must be a function, got 1"),
         ({"tags": "mail"}, "tags must be a list of texts, got 'mail'"),
         ({"que": "a"}, "unknown option 'que' of a worker; did you mean 'queue'"),
     ],

@@ -5,11 +5,13 @@
 --   KEYS[2]  retry             sorted set by the time of the next attempt
 --   KEYS[3]  dead              sorted set by the time of death
 --   KEYS[4]  queues            set of names
---   KEYS[5]… queue:<name>      lists, newest on the left, for what is requeued
+--   KEYS[5]  schedule          sorted set by the time of the next start
+--   KEYS[6]… queue:<name>      lists, newest on the left, for what is requeued
 --   ARGV[1]  how many dead jobs to keep
 --   ARGV[2]  for how many seconds to keep them
 --   ARGV[3]… per delivery, oldest first: its id, then
---              retry, score, payload  |  kill, score, payload
+--              retry, score, payload  |  kill, score, payload  |
+--              later, score, payload  |
 --              requeue, name, place of its queue in KEYS
 --   returns  per delivery 1: moved; 0: no longer ours; -1: clash, the very same
 --            payload is in that set already, and nothing was done
@@ -24,9 +26,9 @@ for n = 3, #ARGV, 4 do
 end
 local held = redis.call('HMGET', KEYS[1], unpack(ids))
 
-local sets = { retry = KEYS[2], kill = KEYS[3] }
-local added = { retry = {}, kill = {} }
-local taken = { retry = {}, kill = {} }
+local sets = { retry = KEYS[2], kill = KEYS[3], later = KEYS[5] }
+local added = { retry = {}, kill = {}, later = {} }
+local taken = { retry = {}, kill = {}, later = {} }
 local fronts, unknown, moved, answers = {}, {}, {}, {}
 
 local function add(kind, score, payload)
