@@ -14,9 +14,11 @@ from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config
+from kiq_trio.crontab import Crontab
 from kiq_trio.errors import (
     BufferFull,
     ConfigError,
+    CrontabError,
     DecodeError,
     EncodeError,
     JobTimeoutError,
@@ -51,6 +53,8 @@ __all__ = [
     "Cancel",
     "Config",
     "ConfigError",
+    "Crontab",
+    "CrontabError",
     "DecodeError",
     "Discard",
     "EncodeError",

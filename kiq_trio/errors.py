@@ -20,6 +20,30 @@ class ConfigError(KiqError, ValueError):
         return self.message
 
 
+@attrs.frozen(slots=False, init=False)
+class CrontabError(ConfigError):
+    """A crontab says what it cannot; the caller's mistake.
+
+    Attributes:
+        expression: the crontab.
+        position: where the mistake begins, counted from 0.
+        reason: what is wrong, and what is allowed there.
+        field: `minutes`, `hours`, `days`, `months` or `weekdays`, if it is in one.
+    """
+
+    expression: str
+    position: int
+    reason: str
+    field: str | None
+
+    def __init__(
+        self, expression: str, position: int, reason: str, field: str | None = None
+    ) -> None:
+        where = f"{field}, character" if field else "character"
+        message = f"crontab {expression!r}, {where} {position + 1}: {reason}"
+        self.__attrs_init__(message, expression, position, reason, field)
+
+
 @attrs.frozen(slots=False)
 class EncodeError(KiqError, ValueError):
     """A job holds something that JSON cannot say; the caller's mistake.
