@@ -15,7 +15,8 @@ from redis.exceptions import RedisError, ResponseError
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._store.inspecting import count_shown
 from kiq_trio._store.keys import DEAD
-from kiq_trio._store.staging import Due, Move, read_due, stage
+from kiq_trio._store.moving import Move
+from kiq_trio._store.staging import Due, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import DecodeError, EncodeError

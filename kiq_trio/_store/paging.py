@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from kiq_trio._store.keys import queue_key
+from kiq_trio._store.keys import queue_key, unique_key
 
 Item = TypeVar("Item")
 
@@ -17,7 +17,7 @@ def pages(items: Sequence[Item], size: int = PAGE) -> list[Sequence[Item]]:
 
 
 class Keys:
-    """The keys of a call that moves jobs to queues: some fixed ones, then queues."""
+    """The keys of a call that moves jobs: some fixed ones, then queues and locks."""
 
     def __init__(self, *fixed: str) -> None:
         self.names = list(fixed)
@@ -25,7 +25,14 @@ class Keys:
 
     def place_of(self, queue: str) -> int:
         """Return where in KEYS, counted from 1, the script finds *queue*."""
-        if queue not in self._places:
-            self.names.append(queue_key(queue))
-            self._places[queue] = len(self.names)
-        return self._places[queue]
+        return self._place(queue_key(queue))
+
+    def place_of_lock(self, token: str | None) -> int:
+        """Return where in KEYS the script finds the lock *token*; 0 is no lock."""
+        return 0 if token is None else self._place(unique_key(token))
+
+    def _place(self, key: str) -> int:
+        if key not in self._places:
+            self.names.append(key)
+            self._places[key] = len(self.names)
+        return self._places[key]

@@ -15,26 +15,30 @@ def _load(name: str) -> Script:
 BEAT = _load("beat")
 BURY = _load("bury")
 BURY_ORPHAN = _load("bury_orphan")
+DELETE_QUEUE = _load("delete_queue")
 DRAIN = _load("drain")
 ENQUEUE = _load("enqueue")
 FETCH = _load("fetch")
 LEAVE = _load("leave")
+MOVE = _load("move")
 REGISTER = _load("register")
+REMOVE = _load("remove")
 SCHEDULE = _load("schedule")
 SETTLE = _load("settle")
-STAGE = _load("stage")
 
 SCRIPTS = (
     BEAT,
     BURY,
     BURY_ORPHAN,
+    DELETE_QUEUE,
     DRAIN,
     ENQUEUE,
     FETCH,
     LEAVE,
+    MOVE,
     REGISTER,
+    REMOVE,
     SCHEDULE,
     SETTLE,
-    STAGE,
 )
 """All of them, for `open_redis(scripts=...)`."""

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 
 import attrs
 
-from kiq_trio._store.doubt import persist, raise_first
-from kiq_trio._store.keys import DEAD, QUEUES
-from kiq_trio._store.paging import Keys, pages
+from kiq_trio._store.doubt import raise_first
+from kiq_trio._store.moving import Move, move
 from kiq_trio._store.replies import read_scores
-from kiq_trio._store.scripts import STAGE
 from kiq_trio._wire.client import Redis
-from kiq_trio._wire.slot import Argument, Command
-
-_PLACE_OF_DEAD = 2
+from kiq_trio._wire.slot import Command
 
 
 @attrs.frozen
@@ -24,17 +20,6 @@ class Due:
     """Members that are due, with their scores, the earliest first."""
     next_at: float | None
     """When the first member that is not due will be; None if none was seen."""
-
-
-@attrs.frozen
-class Move:
-    """A due member, and what becomes of it."""
-
-    old: bytes
-    score: float
-    queue: str | None
-    """The queue's name; None is the dead set, for what is no job."""
-    new: bytes
 
 
 async def read_due(
@@ -68,18 +53,4 @@ async def stage(redis: Redis, source: str, moves: Sequence[Move]) -> int:
     May be repeated and may race with other stagers: each member moves once. The
     same bytes, already in the dead set, are not added to it twice.
     """
-    commands = [_command(source, page) for page in pages(moves)]
-    return sum(raise_first(await persist(redis, commands))) if commands else 0
-
-
-def _command(source: str, moves: Sequence[Move]) -> Command:
-    keys = Keys(source, DEAD, QUEUES)
-    args: list[Argument] = []
-    for move in moves:
-        score = repr(move.score)
-        if move.queue is None:
-            args += (move.old, score, "", _PLACE_OF_DEAD, move.new)
-        else:
-            place = keys.place_of(move.queue)
-            args += (move.old, score, move.queue, place, move.new)
-    return STAGE(keys.names, args)
+    return await move(redis, source, moves, when="due")

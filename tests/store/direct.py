@@ -30,6 +30,7 @@ WRITES = [
     "HSET",
     "INCRBY",
     "LPUSH",
+    "LREM",
     "LTRIM",
     "RPUSH",
     "SADD",

@@ -160,7 +160,7 @@ class Ledger:
             assert old <= new or name in _MAY_REMOVE_FROM_BACKUP
             if name == "drain" and identity in before.processes:
                 assert old <= new, f"{identity} lives, and was drained"
-        if name == "stage":
+        if name == "move" and "due" in command:
             for key in ("schedule", "retry"):
                 for member, score in before.sets[key].items():
                     assert member in after.sets[key] or score <= now, "not due"

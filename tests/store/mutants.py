@@ -204,41 +204,93 @@ MUTANTS = [
         "    redis.call('LLEN', KEYS[place])\n",
         caught_by="test_a_settlement_looks_at_the_queues_before_it_writes",
     ),
-    # stage
+    # move
     Mutant(
-        "stage",
+        "move",
         "if score == tonumber(ARGV[n + 1]) and ",
         "if score and ",
         "test_a_member_that_was_rescheduled_is_not_staged",
     ),
     Mutant(
-        "stage",
-        " and score <= now then",
+        "move",
+        " and score <= latest then",
         " then",
         "test_a_member_that_is_not_due_is_not_staged",
     ),
-    *_without("stage", "redis.call('ZREM', KEYS[1], unpack(moved))\n"),
     Mutant(
-        "stage",
+        "move",
+        "    elseif place == 2 then\n",
+        "    else\n",
+        "test_what_is_deleted_goes_nowhere",
+    ),
+    Mutant(
+        "move",
+        "redis.call('GET', KEYS[lock]) == ARGV[n + 6]",
+        "true",
+        "test_a_lock_goes_with_its_job_only_if_the_job_owns_it",
+    ),
+    *_without("move", "redis.call('ZREM', KEYS[1], unpack(moved))\n"),
+    *_without(
+        "move",
+        "  redis.call('DEL', KEYS[lock])\n",
+        caught_by="test_a_lock_goes_with_its_job_only_if_the_job_owns_it",
+    ),
+    Mutant(
+        "move",
         "if redis.call('SISMEMBER', KEYS[3], name) == 0 then",
         _NEVER,
     ),
     _earlier(
-        "stage",
+        "move",
         "redis.call('ZREM', KEYS[1], unpack(moved))\n",
         "for place, payloads in pairs(backs) do\n"
         "  redis.call('LPUSH', KEYS[place], unpack(payloads))\nend\n",
     ),
     _earlier(
-        "stage",
+        "move",
         "redis.call('ZREM', KEYS[1], unpack(moved))\n",
         "if #buried > 0 then\n  redis.call('ZADD', KEYS[2], unpack(buried))\nend\n",
     ),
     *_without(
-        "stage",
+        "move",
         "    redis.call('LLEN', KEYS[place])\n",
         "  redis.call('ZCARD', KEYS[2])\n",
         caught_by="test_staging_looks_at_all_places_before_it_writes",
+    ),
+    # remove and delete_queue
+    Mutant(
+        "remove",
+        "if redis.call('LPOS', KEYS[1], ARGV[n], 'RANK', -1) then",
+        "if true then",
+        "test_a_job_that_was_fetched_meanwhile_keeps_its_lock",
+    ),
+    Mutant(
+        "remove",
+        "redis.call('GET', KEYS[lock]) == ARGV[n + 2]",
+        "true",
+        "test_a_lock_that_another_job_owns_is_left_by_a_removal",
+    ),
+    *_without(
+        "remove",
+        "  redis.call('DEL', KEYS[lock])\n",
+        caught_by="test_a_job_that_is_removed_gives_its_lock_back",
+    ),
+    Mutant(
+        "remove",
+        "redis.call('LREM', KEYS[1], -1, payload)",
+        "1",
+        "test_a_job_that_is_removed_gives_its_lock_back",
+    ),
+    Mutant(
+        "delete_queue",
+        "if redis.call('LLEN', KEYS[1]) > 0 then",
+        _NEVER,
+        "test_a_queue_that_holds_jobs_keeps_its_name",
+    ),
+    *_without(
+        "delete_queue",
+        "redis.call('SREM', KEYS[2], ARGV[1])\n",
+        caught_by="test_an_empty_queue_is_forgotten",
     ),
     # bury
     _earlier(

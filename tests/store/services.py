@@ -9,8 +9,10 @@ from kiq_trio._store.burying import (
     read_graves,
     read_orphans,
 )
+from kiq_trio._store.moving import Move, move
 from kiq_trio._store.registering import read_counters
-from kiq_trio._store.staging import Move, read_due, stage
+from kiq_trio._store.replies import read_scores
+from kiq_trio._store.staging import read_due, stage
 from tests.store.direct import LINE
 from tests.store.processes import Processes
 from tests.store.surroundings import LIMIT, LONG, QUEUES, Surroundings
@@ -35,6 +37,21 @@ class Services:
             new = member if queue is None else member + b"s"
             moves.append(Move(member, score, queue, self.unlike_any(new)))
         await stage(LINE, source, moves)
+
+    def start_move(self) -> None:
+        source = self._world.chance.choice(("schedule", "retry", "dead"))
+        self._world.begin(f"move from {source}", self._move(source))
+
+    async def _move(self, source: str) -> None:
+        """Somebody runs jobs again, or kills them, whether they are due or not."""
+        reply = await LINE.raw("ZRANGE", source, 0, 3, "WITHSCORES")
+        moves = []
+        for member, score in read_scores(reply):
+            queue = self._world.chance.choice((*QUEUES, None))
+            if source == "dead" and queue is None:
+                continue
+            moves.append(Move(member, score, queue, self.unlike_any(member + b"m")))
+        await move(LINE, source, moves)
 
     def start_rescue(self) -> None:
         rescues = (self._bury, self._bury_orphans, self._drain)

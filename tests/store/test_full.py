@@ -7,10 +7,11 @@ import pytest
 from kiq_trio._store.burying import Rescued, bury, bury_orphan, read_grave
 from kiq_trio._store.doubt import is_back_pressure
 from kiq_trio._store.enqueueing import Batch, enqueue
+from kiq_trio._store.moving import Move
 from kiq_trio._store.registering import Beat, beat, leave, register
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settled
-from kiq_trio._store.staging import Move, stage
+from kiq_trio._store.staging import stage
 from kiq_trio._wire.address import Address
 from kiq_trio._wire.client import open_redis
 from kiq_trio._wire.remote import RemoteServer

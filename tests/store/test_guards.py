@@ -19,9 +19,12 @@ from kiq_trio._store.burying import (
     read_graves,
 )
 from kiq_trio._store.enqueueing import Batch, enqueue
+from kiq_trio._store.moving import Move
+from kiq_trio._store.moving import move as move_away
 from kiq_trio._store.registering import Beat, beat, leave, read_counters, register
+from kiq_trio._store.removing import Removal, delete_queue, remove
 from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
-from kiq_trio._store.staging import Move, stage
+from kiq_trio._store.staging import stage
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import (
     FUTURE,
@@ -349,3 +352,70 @@ async def drain_all(
         dead_limit=dead_limit,
         dead_timeout=dead_timeout,
     )
+
+
+async def test_what_is_deleted_goes_nowhere(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", FUTURE, b"job")
+
+    assert await move_away(redis, "retry", [Move(b"job", FUTURE, None, None)]) == 1
+
+    assert await members(redis, "retry") == []
+    assert await members(redis, "dead") == []
+
+
+async def test_a_lock_goes_with_its_job_only_if_the_job_owns_it(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", FUTURE, b"one", FUTURE, b"two")
+    await redis.raw("SET", "kiq:unique:a", "jid-one")
+    await redis.raw("SET", "kiq:unique:b", "jid-other")
+    moves = [
+        Move(b"one", FUTURE, None, b"one", "a", "jid-one"),
+        Move(b"two", FUTURE, None, None, "b", "jid-two"),
+    ]
+
+    assert await move_away(redis, "retry", moves) == 2
+
+    assert await redis.raw("GET", "kiq:unique:a") is None
+    assert await redis.raw("GET", "kiq:unique:b") == b"jid-other"
+
+
+async def test_a_job_that_was_fetched_meanwhile_keeps_its_lock(redis: Redis) -> None:
+    await redis.raw("SET", "kiq:unique:a", "jid")
+
+    assert await remove(redis, "mail", [Removal(b"job", "a", "jid")]) == 0
+
+    assert await redis.raw("GET", "kiq:unique:a") == b"jid"
+
+
+async def test_a_lock_that_another_job_owns_is_left_by_a_removal(redis: Redis) -> None:
+    await put(redis, "mail", b"job")
+    await redis.raw("SET", "kiq:unique:a", "jid-other")
+
+    assert await remove(redis, "mail", [Removal(b"job", "a", "jid")]) == 1
+
+    assert await redis.raw("GET", "kiq:unique:a") == b"jid-other"
+
+
+async def test_a_job_that_is_removed_gives_its_lock_back(redis: Redis) -> None:
+    await put(redis, "mail", b"one", b"two", b"three")
+    await redis.raw("SET", "kiq:unique:a", "jid")
+
+    assert await remove(redis, "mail", [Removal(b"two", "a", "jid")]) == 1
+
+    assert await waiting(redis, "mail") == [b"one", b"three"]
+    assert await redis.raw("GET", "kiq:unique:a") is None
+
+
+async def test_a_queue_that_holds_jobs_keeps_its_name(redis: Redis) -> None:
+    await put(redis, "mail", b"job")
+
+    assert not await delete_queue(redis, "mail")
+
+    assert await names_in(redis, "queues") == {"mail"}
+
+
+async def test_an_empty_queue_is_forgotten(redis: Redis) -> None:
+    await redis.raw("SADD", "queues", "mail", "post")
+
+    assert await delete_queue(redis, "mail")
+
+    assert await names_in(redis, "queues") == {"post"}

@@ -70,6 +70,7 @@ NOT_GUARDS = {
     "if #added.kill > 0 then",
     "if #moved == 0 then",
     "if ARGV[n + 2] == '' then",
+    "if ARGV[n + 2] ~= '' then",
     "if count == 0 then",
     "if not backs[place] then",
     "if not fronts[place] then",

@@ -1,7 +1,8 @@
 import pytest
 from redis.exceptions import ResponseError
 
-from kiq_trio._store.staging import Due, Move, read_due, stage
+from kiq_trio._store.moving import Move
+from kiq_trio._store.staging import Due, read_due, stage
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import FUTURE, PAST, members, names_in, waiting
 

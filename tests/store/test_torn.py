@@ -13,9 +13,10 @@ import pytest
 from kiq_trio._store.burying import Held, Rescued, bury
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import Delivery
+from kiq_trio._store.moving import Move
 from kiq_trio._store.registering import leave
 from kiq_trio._store.settling import Kill, Later, Requeue, Retry
-from kiq_trio._store.staging import Move, stage
+from kiq_trio._store.staging import stage
 from tests.store.deeds import FUTURE, ME, PAST, held, join, move, put, take
 from tests.store.direct import LINE, DirectServer, call, script_of
 from tests.store.ledger import take_snapshot

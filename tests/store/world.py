@@ -92,6 +92,7 @@ class World:
             (self.processes.start_beat, 3),
             (self.processes.start_leave, 1),
             (self.services.start_stage, 4),
+            (self.services.start_move, 2),
             (self.services.start_rescue, 7),
         ]
         start, weights = zip(*starts, strict=True)
