@@ -8,14 +8,19 @@ from kiq_trio.kiq import Kiq
 
 
 def override(
-    kiq: Kiq, *, queues: Sequence[str], shutdown_timeout: float | None
+    kiq: Kiq,
+    *,
+    queues: Sequence[str] = (),
+    concurrency: int | None = None,
+    shutdown_timeout: float | None = None,
 ) -> None:
     """Make *kiq*, not started yet, a program of its own with these options.
 
     Args:
         kiq: what to change.
-        queues: each `name=concurrency`, or the name of one of its queues; they
-            replace its own.
+        queues: each `name=concurrency`, or a name alone; they replace its own.
+        concurrency: how many jobs run at once of each queue that is not given
+            with a number; None for what it was made with.
         shutdown_timeout: as in `Config`, unless None.
 
     Raises:
@@ -24,18 +29,38 @@ def override(
     config = kiq.config
     if not config.server:
         raise ConfigError(f"{kiq!r} was made with server=False: it runs no jobs")
+    if concurrency is not None:
+        require_count("--concurrency", concurrency)
     changes: dict[str, Any] = {}
-    if queues:
-        changes["queues"] = dict(_read(given, config.queues) for given in queues)
+    if queues or concurrency is not None:
+        own = config.queues
+        if concurrency is not None:
+            own = dict.fromkeys(own, concurrency)
+        given = queues or tuple(own)
+        changes["queues"] = dict(_read(each, own, concurrency) for each in given)
     if shutdown_timeout is not None:
         changes["shutdown_timeout"] = shutdown_timeout
     kiq.override(**changes)
     kiq.is_embedded = False
 
 
-def _read(given: str, own: Mapping[str, int]) -> tuple[str, int]:
+def require_count(flag: str, given: int) -> None:
+    """Refuse what cannot be a number of something.
+
+    Raises:
+        ConfigError: it is less than 1.
+    """
+    if given < 1:
+        raise ConfigError(f"{flag} must be a whole number of 1 or more, got {given}")
+
+
+def _read(
+    given: str, own: Mapping[str, int], concurrency: int | None
+) -> tuple[str, int]:
     name, equals, size = given.partition("=")
     if not equals:
+        if concurrency is not None:
+            return name, concurrency
         if name not in own:
             raise ConfigError(
                 f"--queue {name}: give its concurrency, {name}=25, or take one of "

@@ -4,19 +4,22 @@ import logging
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 
 import attrs
 import trio
+from redis.exceptions import ResponseError
 
 from kiq_trio._background import background
 from kiq_trio._services.stacks import describe_tasks
+from kiq_trio.cli.leash import Leash
 from kiq_trio.errors import NotRunningError
 from kiq_trio.kiq import Kiq
 
 logger = logging.getLogger("kiq_trio.cli")
 
 GRACEFUL = 0
-DEAF = 1
+FAILED = 1
 AT_ONCE = 130
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTIN)
@@ -27,20 +30,29 @@ PATIENCE = 3.0
 _ABANDON_TIMEOUT = 1.0
 
 
-async def serve(kiq: Kiq) -> int:
+async def serve(kiq: Kiq, *, burst: bool = False, leash: Leash | None = None) -> int:
     """Run *kiq* until it is stopped; return the exit code.
+
+    Args:
+        kiq: what to run.
+        burst: stop as soon as its queues are empty and nothing runs.
+        leash: what ties us to the process that started us, if one did.
 
     Raises:
         ServerUnfitError: this Redis cannot be used.
         redis.exceptions.AuthenticationError: it refuses us.
     """
     program = Program(kiq)
-    async with background(program.obey), background(program.leave_the_deaf):
+    async with (
+        background(program.obey),
+        background(program.leave_the_deaf),
+        background(partial(program.heel, leash)),
+    ):
         with program.everything:
             async with kiq:
                 try:
                     program.open()
-                    await kiq.wait_stop()
+                    await (program.work_off() if burst else kiq.wait_stop())
                 finally:
                     # Also when a bug of ours ends it: the deaf do not hear that.
                     program.stopping.set()
@@ -82,6 +94,26 @@ class Program:
             async for number in signals:
                 self._obey(signal.Signals(number))
 
+    async def heel(
+        self,
+        leash: Leash | None,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Stop when the process that started us has ended without a word."""
+        task_status.started()
+        if leash is not None:
+            leash.say_ready(self.kiq.config.shutdown_timeout)
+            await leash.wait_cut()
+            self._stop("our parent process is gone")
+
+    async def work_off(self) -> None:
+        """Wait until nothing is left to do, or somebody wants us to stop."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stop_when_idle)
+            await self.kiq.wait_stop()
+            nursery.cancel_scope.cancel()
+
     async def leave_the_deaf(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -99,7 +131,15 @@ class Program:
         with trio.move_on_after(_ABANDON_TIMEOUT), suppress(NotRunningError):
             await self.kiq.abandon()
         logging.shutdown()
-        os._exit(self.exit_code or DEAF)
+        os._exit(self.exit_code or FAILED)
+
+    async def _stop_when_idle(self) -> None:
+        try:
+            await self.kiq.wait_idle()
+        except ResponseError as error:
+            logger.error("Redis refuses jobs that were enqueued here: %s", error)
+            self.exit_code = FAILED
+        self._stop("nothing is left to do")
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGTTIN:
@@ -117,9 +157,9 @@ class Program:
         if self._is_open:
             self.kiq.configure(quiet=True)
 
-    def _stop(self, name: str) -> None:
+    def _stop(self, reason: str) -> None:
         grace = self.kiq.config.shutdown_timeout
-        logger.info("%s: running jobs have %g s to finish", name, grace)
+        logger.info("%s: running jobs have %g s to finish", reason, grace)
         self.stopping.set()
         if self._is_open:
             self.kiq.stop()

@@ -1,5 +1,7 @@
 """The program that tests of `kiq-trio run` start, and tell what to do by Redis."""
 
+import os
+import signal
 import time
 
 import attrs
@@ -40,6 +42,12 @@ async def sabotage(name: str) -> None:
         await trio.sleep_forever()
 
 
+@worker()
+def die(name: str) -> None:
+    """Take the whole process along."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def tell(what: str) -> None:
     await kiq.redis.rpush("heard", what)
 
@@ -50,7 +58,7 @@ dice = [0.5]
 
 kiq = Kiq(
     queues={"default": 5, "low": 2},
-    workers=[hold, shield, sit],
+    workers=[hold, shield, sit, die],
     timing=timing,
 )
 faulty = Kiq(workers=[sabotage], timing=timing, random=lambda: dice[0])

@@ -75,6 +75,15 @@ class Talk:
         [identity] = self.client.smembers("processes")
         return bool(self.client.hget(identity, "quiet") == b"true")
 
+    def pids(self) -> set[int]:
+        """Return the processes that are registered."""
+        return {int(one.split(b":")[-2]) for one in self.client.hkeys("kiq:processes")}
+
+    def quiet(self) -> int:
+        """Return how many processes take no more jobs."""
+        shown = self.client.smembers("processes")
+        return [self.client.hget(one, "quiet") for one in shown].count(b"true")
+
     def waiting(self, queue: str = "default") -> list[str]:
         """Return the names of the jobs in a queue, oldest first."""
         payloads = self.client.lrange(f"queue:{queue}", 0, -1)

@@ -96,6 +96,24 @@ def test_options_replace_what_the_kiq_was_made_with(here: Path, target: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("queues", "expected"),
+    [
+        ([], {"default": 9, "low": 9}),
+        (["low", "mail"], {"low": 9, "mail": 9}),
+        (["low=1", "mail"], {"low": 1, "mail": 9}),
+    ],
+)
+def test_a_concurrency_is_for_queues_without_a_number_of_their_own(
+    here: Path, queues: list[str], expected: dict[str, int]
+) -> None:
+    kiq = load_kiq("program")
+
+    override(kiq, queues=queues, concurrency=9)
+
+    assert kiq.config.queues == expected
+
+
+@pytest.mark.parametrize(
     ("queue", "sentence"),
     [
         ("mail", "--queue mail: give its concurrency, mail=25, or take one of"),

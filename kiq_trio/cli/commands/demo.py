@@ -7,9 +7,9 @@ import trio
 import typer
 from rich.console import Console
 
-from kiq_trio.cli.commands.run import configure_logging
 from kiq_trio.cli.demo import show
 from kiq_trio.cli.ending import FAILED, INTERRUPTED, OK, fail
+from kiq_trio.cli.logs import configure_logging
 from kiq_trio.errors import KiqError
 
 
