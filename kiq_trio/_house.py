@@ -4,7 +4,7 @@
       buffer                   a client stops here
         reporters
           presence             alive while anything runs
-            heart, stager, rescuer, sweeper
+            heart, stager, rescuer, sweeper, candidate
               settler          outlives the consumers
                 crews          consumers, and inside them the producers
 
@@ -25,6 +25,7 @@ from kiq_trio._pipeline.broadcast import Broadcast, Mailbox
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio._plant import Plant, Tools, build_plant, working
+from kiq_trio._services.candidate import Candidate
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
@@ -174,7 +175,29 @@ async def _serving(
         background(stager.run),
         background(rescuer.run),
         background(Sweeper(redis, timing.sweep).run),
+        _campaigning(config, tools, redis, plant, stop),
     ):
+        yield
+
+
+@asynccontextmanager
+async def _campaigning(
+    config: Config, tools: Tools, redis: Redis, plant: Plant, stop: Stop
+) -> AsyncIterator[None]:
+    """Lead the cluster, if we may and nobody else does."""
+    if plant.leadership is None:
+        yield
+        return
+    candidate = Candidate(
+        redis=redis,
+        server=tools.server,
+        lease=plant.lease,
+        leadership=plant.leadership,
+        timing=config.timing,
+        on_lead=config.on_lead,
+        on_lead_lost=config.on_lead_lost,
+    )
+    async with background(candidate.run, stop.in_time(candidate.resign)):
         yield
 
 

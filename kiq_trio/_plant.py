@@ -17,6 +17,7 @@ from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._services.leadership import Leadership
 from kiq_trio._stop import AFTERMATH, Stop
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
@@ -49,12 +50,14 @@ class Plant:
         ledger: what runs now.
         settler: what has ended.
         crews: who works off which queue.
+        leadership: whether we lead the cluster; None if we never do.
     """
 
     lease: Lease
     ledger: Ledger
     settler: Settler
     crews: Sequence[Crew]
+    leadership: Leadership | None
 
     @property
     def is_idle(self) -> bool:
@@ -113,7 +116,8 @@ def build_plant(
             for number in range(size)
         ]
         crews.append(Crew(producer, consumers, slots, settler))
-    return Plant(lease, ledger, settler, crews)
+    leadership = Leadership() if config.campaign else None
+    return Plant(lease, ledger, settler, crews, leadership)
 
 
 @asynccontextmanager

@@ -103,6 +103,22 @@ def _client_opts(given: Any) -> dict[str, float]:
     return seconds
 
 
+def _callbacks(name: str, given: Any) -> tuple[Callable[[], Any], ...]:
+    callbacks = (given,) if callable(given) else _listed(name, given)
+    for callback in callbacks:
+        if not callable(callback):
+            raise ConfigError(f"{name} must hold functions, got {callback!r}")
+    return callbacks
+
+
+def _on_lead(given: Any) -> tuple[Callable[[], Any], ...]:
+    return _callbacks("on_lead", given)
+
+
+def _on_lead_lost(given: Any) -> tuple[Callable[[], Any], ...]:
+    return _callbacks("on_lead_lost", given)
+
+
 def _seconds(value: float | timedelta) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
@@ -156,6 +172,11 @@ class Config:
         on_death: functions to call with the job and its error whenever a job ends for
             good without success; async, or plain ones that do not wait. They are
             called before the job is moved, so a crash may repeat a call.
+        campaign: whether this process may lead the cluster.
+        on_lead: a function, or a list of them, plain or async, called without
+            arguments whenever this process has taken the lead. What still runs
+            when it loses the lead is cancelled.
+        on_lead_lost: the same for when it leads no longer.
         extra_reporters: reporters beside the built-in ones.
         timing: the periods of the machinery; by default those of production, or
             for `memory://` those of a server that nobody else uses.
@@ -192,6 +213,13 @@ class Config:
         default=15_552_000.0, converter=_seconds, validator=_at_least(0)
     )
     on_death: tuple[Mourner, ...] = attrs.field(default=(), converter=_on_death)
+    campaign: bool = attrs.field(
+        default=True, validator=_instance(bool, "True or False")
+    )
+    on_lead: tuple[Callable[[], Any], ...] = attrs.field(default=(), converter=_on_lead)
+    on_lead_lost: tuple[Callable[[], Any], ...] = attrs.field(
+        default=(), converter=_on_lead_lost
+    )
     extra_reporters: tuple[Reporter, ...] = attrs.field(
         default=(), converter=_reporters
     )

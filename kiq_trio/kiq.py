@@ -13,6 +13,7 @@ import trio
 from kiq_trio._configured import Configured
 from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
+from kiq_trio._leading import Leading
 from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.logger import Logger
@@ -28,7 +29,7 @@ from kiq_trio._wire.seam import Server
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Configured, Enqueuing, Steering):
+class Kiq(Configured, Enqueuing, Leading, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::

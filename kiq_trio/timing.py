@@ -25,6 +25,8 @@ class Timing:
         sweep: how often all keys are gone through for backups nobody knows of.
         blocked_after: how long the event loop may be blocked until a warning.
         blocked_limit: how long until a blocked process lets itself be buried.
+        lead: how long a lead lasts that is not renewed.
+        renewal: how often the leader renews it, and the others ask for it.
         heartbeat: how often Sidekiq's Web UI is told how we are.
         poll: how often a whole cluster looks for due jobs, on average.
         wait: how long one wait for a job on an empty queue lasts.
@@ -40,6 +42,8 @@ class Timing:
     sweep: float = 600.0
     blocked_after: float = 2.0
     blocked_limit: float = 900.0
+    lead: float = 30.0
+    renewal: float = 10.0
     heartbeat: float = 10.0
     poll: float = 5.0
     wait: float = 2.0
@@ -58,6 +62,7 @@ class Timing:
         # jobs before anybody else may start them.
         self._require("fence", self.fence, "burial", self.burial)
         self._require("2 observe", 2 * self.observe, "burial", self.burial)
+        self._require("2 renewal", 2 * self.renewal, "lead", self.lead)
 
     def _require(self, name: str, small: float, other: str, large: float) -> None:
         if not small < large:
@@ -80,6 +85,8 @@ class Timing:
             fence=4 * _DAY,
             orphan=8 * _DAY,
             sweep=8 * _DAY,
+            lead=8 * _DAY,
+            renewal=_DAY,
             heartbeat=_DAY,
             poll=_DAY,
             wait=_DAY,

@@ -38,6 +38,7 @@ FLOORS: dict[str, int] = {
     "_layers": 6,
     "_configured": 6,
     "_enqueuing": 6,
+    "_leading": 6,
     "_steering": 6,
     "kiq": 6,
     "__init__": 7,

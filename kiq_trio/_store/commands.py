@@ -20,6 +20,7 @@ COMMANDS_OF_SCRIPTS = (
     "LRANGE",
     "LREM",
     "LTRIM",
+    "PEXPIRE",
     "RPUSH",
     "SADD",
     "SET",

@@ -67,7 +67,7 @@ KEYS = (
     Key("kiq:unique:TOKEN", "string", "a lock: the jid that owns it, until it expires"),
     Key(TICKS, "hash", "name of a periodic job to its last tick"),
     Key(LEADER, "string", "id of who holds the lead, until it expires; a hint"),
-    Key(TERM, "string", "how often the lead was taken"),
+    Key(TERM, "string", "of the lead: it grows whenever the lead changes hands"),
 )
 
 

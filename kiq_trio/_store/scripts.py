@@ -19,10 +19,12 @@ DELETE_QUEUE = _load("delete_queue")
 DRAIN = _load("drain")
 ENQUEUE = _load("enqueue")
 FETCH = _load("fetch")
+LEAD = _load("lead")
 LEAVE = _load("leave")
 MOVE = _load("move")
 REGISTER = _load("register")
 REMOVE = _load("remove")
+RESIGN = _load("resign")
 SCHEDULE = _load("schedule")
 SETTLE = _load("settle")
 
@@ -34,10 +36,12 @@ SCRIPTS = (
     DRAIN,
     ENQUEUE,
     FETCH,
+    LEAD,
     LEAVE,
     MOVE,
     REGISTER,
     REMOVE,
+    RESIGN,
     SCHEDULE,
     SETTLE,
 )

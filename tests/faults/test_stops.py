@@ -21,7 +21,7 @@ AFTERMATH = 1.0
 """How long after the deadline a process may need to write down what it holds."""
 
 LEFT = re.compile(
-    r"queue:default|queues|schedule|retry|dead|kiq:registrations|kiq:flush\|.+"
+    r"queue:default|queues|schedule|retry|dead|kiq:registrations|kiq:term|kiq:flush\|.+"
     r"|stat:(processed|failed)(:.+)?"
 )
 

@@ -80,7 +80,7 @@ async def test_nothing_of_ours_is_left_in_redis_but_markers_that_expire(
     async with later:
         keys = await later.redis.raw("KEYS", "kiq:*")
         markers = [key for key in keys if await later.redis.raw("TTL", key) > 0]
-        assert set(keys) - set(markers) <= {b"kiq:registrations"}
+        assert set(keys) - set(markers) <= {b"kiq:registrations", b"kiq:term"}
         assert await later.redis.raw("SCARD", "processes") == 0
 
 

@@ -12,7 +12,8 @@ class Mutant:
     """A script in which *guard* was replaced, and what must notice it.
 
     That is the replay property with whole scripts (`replay`) or with torn ones
-    (`torn replay`), `test_torn.py` (`torn`), or a test of `test_guards.py`.
+    (`torn replay`), `test_torn.py` (`torn`), or a directed test, mostly
+    of `test_guards.py`.
     """
 
     script: str
@@ -83,6 +84,60 @@ MUTANTS = [
     *_without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
     *_without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
     Mutant("register", "if is_taken then", _NEVER, "test_an_id_in_a_grave_is_refused"),
+    # lead
+    Mutant(
+        "lead",
+        "if holder and holder ~= ARGV[1] then",
+        _NEVER,
+        "test_a_lead_is_not_taken_from_another",
+    ),
+    Mutant(
+        "lead",
+        "if holder and term >= known then",
+        _NEVER,
+        "test_a_lead_is_renewed_under_the_same_term",
+    ),
+    Mutant(
+        "lead",
+        "if holder and term >= known then",
+        "if holder then",
+        "test_a_term_is_not_given_twice_though_redis_forgot_it",
+    ),
+    Mutant(
+        "lead",
+        "term = math.max(term, known) + 1",
+        "term = term + 1",
+        "test_a_term_is_not_given_twice_though_redis_forgot_it",
+    ),
+    *_without(
+        "lead",
+        "  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n",
+        caught_by="test_a_lead_is_renewed_under_the_same_term",
+    ),
+    *_without(
+        "lead",
+        "redis.call('SET', KEYS[2], string.format('%.0f', term))\n",
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n",
+        caught_by="test_a_free_lead_is_taken_for_a_while",
+    ),
+    # resign
+    Mutant(
+        "resign",
+        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
+        _NEVER,
+        "test_nobody_resigns_for_another",
+    ),
+    Mutant(
+        "resign",
+        "if redis.call('GET', KEYS[2]) ~= ARGV[2] then",
+        _NEVER,
+        "test_a_late_resignation_does_not_end_a_later_lead",
+    ),
+    *_without(
+        "resign",
+        "redis.call('DEL', KEYS[1])\n",
+        caught_by="test_whoever_resigns_frees_the_lead",
+    ),
     # beat
     Mutant(
         "beat",

@@ -15,10 +15,17 @@ import redis.exceptions
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.script import Script
 from tests.conftest import EPOCH
-from tests.store import test_guards, test_torn
+from tests.store import test_guards, test_leading, test_torn
 from tests.store.direct import LINE, WRITES, DirectServer, call
 from tests.store.mutants import MUTANTS, Mutant
 from tests.store.world import World
+
+DIRECTED = {
+    name: test
+    for module in (test_guards, test_leading)
+    for name, test in vars(module).items()
+    if name.startswith("test_")
+}
 
 SEEDS = 150
 STEPS = 300
@@ -59,7 +66,7 @@ def test_a_script_without_this_guard_is_caught(mutant: Mutant) -> None:
             with pytest.raises(AssertionError, match=r"lost|stranded"):
                 play_torn(mutant)
         case name:
-            directed = getattr(test_guards, name)
+            directed = DIRECTED[name]
             server = DirectServer(lambda: EPOCH, {mutant.script: mutant.text})
             with pytest.raises(CAUGHT):
                 call(server, directed(LINE))
@@ -90,11 +97,9 @@ def test_every_line_that_guards_or_writes_has_a_mutant(script: Script) -> None:
             assert any(line in guard or guard in line for guard in guards), line
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in vars(test_guards) if name.startswith("test_")]
-)
+@pytest.mark.parametrize("name", DIRECTED)
 def test_a_directed_test_holds_for_the_scripts_as_they_are(name: str) -> None:
-    directed = getattr(test_guards, name)
+    directed = DIRECTED[name]
     assert list(inspect.signature(directed).parameters) == ["redis"]
 
     call(DirectServer(lambda: EPOCH), directed(LINE))

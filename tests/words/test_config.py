@@ -38,6 +38,9 @@ async def greet() -> None: ...
             r"client_opts\['command_timeout'\] must be more than 0 s, got 0",
         ),
         ({"on_death": [1]}, r"on_death\[0\] must be a function .* got 1"),
+        ({"campaign": 1}, "campaign must be True or False, got 1"),
+        ({"on_lead": 1}, "on_lead must be a list, got 1"),
+        ({"on_lead_lost": [1]}, "on_lead_lost must hold functions, got 1"),
         ({"extra_reporters": [1]}, r"extra_reporters\[0\] must be a Reporter, got 1"),
     ],
 )
@@ -101,6 +104,7 @@ def test_the_defaults_are_kiqs(name: str, default: object) -> None:
         ({"beat": 0}, "timing.beat must be more than 0 s, got 0"),
         ({"beat": 10}, "2 beat must be less than timing.fence"),
         ({"fence": 30}, "timing.fence must be less than timing.burial, got 30 and 25"),
+        ({"renewal": 15}, "2 renewal must be less than timing.lead, got 30 and 30"),
         ({"observe": 13}, "2 observe must be less than timing.burial"),
     ],
 )

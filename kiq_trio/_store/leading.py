@@ -1,0 +1,39 @@
+"""Taking, keeping and giving up the lead of a cluster: a hint that saves work."""
+
+from typing import NamedTuple
+
+from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.keys import LEADER, TERM
+from kiq_trio._store.scripts import LEAD, RESIGN
+from kiq_trio._wire.client import Redis
+
+
+class Lead(NamedTuple):
+    """Who leads, by what Redis says."""
+
+    holder: str
+    term: int
+    """Grows whenever the lead changes hands, so a later leader has a greater one."""
+
+
+async def lead(redis: Redis, identity: str, *, ttl: float, known: int = 0) -> Lead:
+    """Take the lead if it is free, keep it if it is ours; return who has it.
+
+    Args:
+        redis: where the lead is.
+        identity: our name there.
+        ttl: seconds until somebody else may take it, if we do not come again.
+        known: the highest term we have heard of.
+
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try: whether we came
+            in time is for the caller to judge.
+    """
+    keys, args = (LEADER, TERM), (identity, int(ttl * 1000), known)
+    holder, term = await redis.raw(*LEAD(keys, args))
+    return Lead(holder.decode(errors="replace"), term)
+
+
+async def resign(redis: Redis, identity: str, term: int) -> bool:
+    """Give up the lead that *identity* has under *term*; False if it has none."""
+    return bool(await persist_one(redis, RESIGN((LEADER, TERM), (identity, term))))
