@@ -178,6 +178,15 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
                 return
             await trio.sleep(self.config.fetch_interval / 20)
 
+    def describe_tasks(self) -> str:
+        """Return the tree of all tasks of this program, for a log.
+
+        With the lines that each waits on; those that run a job of ours are named by
+        it. Never with local variables, which may be secrets.
+        """
+        plant = self._house.plant if self._house is not None else None
+        return describe_tasks(*([] if plant is None else [plant.ledger]))
+
     def _open(self) -> AbstractAsyncContextManager[House]:
         return open_house(
             self.config,
@@ -202,7 +211,7 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
     async def _obey(self, signal: str) -> None:
         """Do what a button of Sidekiq's UI asks for (wire.md §4.5)."""
         if signal == "TTIN":
-            logger.warning("what every task is doing:\n%s", describe_tasks())
+            logger.warning("what every task is doing:\n%s", self.describe_tasks())
         elif self.is_embedded:
             logger.warning("%s ignored: we are part of a program", signal)
         elif signal == "TSTP":

@@ -52,6 +52,7 @@ class Consumer:
 
     async def run(self) -> None:
         """Work until cancelled from outside, or until the slots are closed."""
+        self.ledger.tasks[self.name] = trio.lowlevel.current_task()
         while not self.slots.is_closed:
             self._is_given_up = False
             with trio.CancelScope() as self._life:

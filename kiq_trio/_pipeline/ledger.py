@@ -1,8 +1,9 @@
 """What is running in this process right now, and how many runs there were."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
+import trio
 
 from kiq_trio._store.fetching import Delivery
 
@@ -27,14 +28,22 @@ class Ledger:
     Attributes:
         now: returns epoch seconds.
         running: what each busy consumer runs.
+        tasks: which task each consumer is.
         processed: runs that ended, failed ones included (wire.md §3).
         failed: those that failed.
     """
 
     now: Callable[[], float]
     running: dict[str, Run] = attrs.field(factory=dict)
+    tasks: dict[str, trio.lowlevel.Task] = attrs.field(factory=dict)
     processed: int = 0
     failed: int = 0
+
+    def busy(self) -> Iterator[tuple[trio.lowlevel.Task, Run]]:
+        """Return what runs, by the task that runs it."""
+        for name, run in self.running.items():
+            if name in self.tasks:
+                yield self.tasks[name], run
 
     def take_counts(self) -> tuple[int, int]:
         """Return processed and failed, and start to count anew."""

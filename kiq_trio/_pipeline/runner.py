@@ -73,7 +73,13 @@ class Runner:
             return
         # Held out here, so that a job's time begins when it has a thread.
         async with self.threads:
-            await _in_time(timeout, _run_in_thread, worker.function, *job.args)
+            thread = name_thread(job.jid)
+            await _in_time(timeout, _run_in_thread, thread, worker.function, *job.args)
+
+
+def name_thread(jid: str) -> str:
+    """Return what the thread of a job is called, if it gets one."""
+    return f"job {jid}"
 
 
 async def _in_time(
@@ -90,10 +96,11 @@ async def _in_time(
         raise JobTimeoutError(timeout)
 
 
-async def _run_in_thread(function: Callable[..., Any], *args: Any) -> None:
+async def _run_in_thread(name: str, function: Callable[..., Any], *args: Any) -> None:
     # Not abandoned on cancel: no thread outlives its job, so a job never runs
     # beside its own retry. How many there are is limited elsewhere.
-    await trio.to_thread.run_sync(function, *args, limiter=trio.CapacityLimiter(1))
+    limiter = trio.CapacityLimiter(1)
+    await trio.to_thread.run_sync(function, *args, limiter=limiter, thread_name=name)
 
 
 def _is_cancelled_from_outside(exclusive: trio.CancelScope | None) -> bool:

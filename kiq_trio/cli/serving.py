@@ -11,7 +11,6 @@ import trio
 from redis.exceptions import ResponseError
 
 from kiq_trio._background import background
-from kiq_trio._services.stacks import describe_tasks
 from kiq_trio.cli.leash import Leash
 from kiq_trio.errors import NotRunningError
 from kiq_trio.kiq import Kiq
@@ -143,7 +142,7 @@ class Program:
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGTTIN:
-            logger.warning("what every task is doing:\n%s", describe_tasks())
+            logger.warning("what every task is doing:\n%s", self.kiq.describe_tasks())
         elif number is signal.SIGTSTP:
             self._quiet()
         elif number is signal.SIGINT and self.stopping.is_set():
