@@ -54,12 +54,14 @@ class House:
         buffer: jobs on their way to Redis.
         stop: when it must be over.
         plant: what runs jobs; None in a client.
+        stand_in: in a sandbox, returns the house of the task that asks.
     """
 
     redis: Redis
     buffer: Buffer
     stop: Stop
     plant: Plant | None = None
+    stand_in: "Callable[[], House] | None" = None
 
 
 @asynccontextmanager
@@ -80,7 +82,7 @@ async def open_house(
         command_timeout=config.command_timeout,
         random=tools.random,
     ) as redis:
-        buffer = Buffer(
+        buffer = tools.buffer(
             redis=redis,
             client=client,
             limit=config.buffer_limit,

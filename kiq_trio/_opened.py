@@ -25,7 +25,8 @@ class Opened:
         return self._running().redis
 
     def _running(self) -> House:
-        if self._house is None:
+        house = self._house
+        if house is None:
             why = "its init returned IGNORE" if self.is_ignored else "use `async with`"
             raise NotRunningError(f"{self!r} is not running: {why}")
-        return self._house
+        return house if house.stand_in is None else house.stand_in()

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
 from kiq_trio._pipeline.lease import Lease
@@ -34,11 +35,13 @@ class Tools:
         server: the Redis to use.
         now: returns epoch seconds.
         random: returns chance, from 0 up to 1.
+        buffer: makes what holds jobs on their way to Redis.
     """
 
     server: Server
     now: Callable[[], float]
     random: Callable[[], float]
+    buffer: Callable[..., Buffer] = Buffer
 
 
 @attrs.define(eq=False)

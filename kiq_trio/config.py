@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ from kiq_trio.worker import AnyWorker, Worker
 
 SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
+
+TEST_MODES = ("disabled", "sandbox", "inline")
+"""What `test_mode` may be."""
 
 
 def _listed(name: str, given: Any) -> tuple[Any, ...]:
@@ -133,6 +136,17 @@ def _instance(
     return check
 
 
+def _one_of(
+    allowed: Sequence[str],
+) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if value not in allowed:
+            names = ", ".join(map(repr, allowed))
+            raise ConfigError(f"{attribute.name} must be one of {names}, got {value!r}")
+
+    return check
+
+
 def _at_least(
     low: float, *, whole: bool = False
 ) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
@@ -183,6 +197,9 @@ class Config:
         tag: a label for this process in Sidekiq's UI.
         client_opts: the connection's: `redis_url`, and `command_timeout`, which goes
             before that of `timing`.
+        test_mode: "disabled"; "sandbox" keeps every job in this process, where a
+            test can look at it (see `kiq_trio.testing`), and runs none; "inline"
+            performs it in the task that enqueues it.
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
@@ -228,6 +245,7 @@ class Config:
     )
     tag: str = attrs.field(default="", validator=_instance(str, "text"))
     client_opts: Mapping[str, float] = attrs.field(factory=dict, converter=_client_opts)
+    test_mode: str = attrs.field(default="disabled", validator=_one_of(TEST_MODES))
 
     @property
     def thread_limit(self) -> int:

@@ -3,14 +3,13 @@
 import logging
 import random as chance
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
 import trio
 
-from kiq_trio._configured import Configured
 from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
 from kiq_trio._leading import Leading
@@ -18,6 +17,7 @@ from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.logger import Logger
 from kiq_trio._reporters.stats import Stats
+from kiq_trio._sandboxing import Sandboxing
 from kiq_trio._services.heartbeat import Portrait
 from kiq_trio._services.stacks import describe_tasks
 from kiq_trio._steering import Steering
@@ -25,11 +25,13 @@ from kiq_trio._store.inspecting import count_jobs
 from kiq_trio._store.registering import leave
 from kiq_trio._version import __version__
 from kiq_trio._wire.seam import Server
+from kiq_trio.config import Config
+from kiq_trio.reporter import Reporter
 
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Configured, Enqueuing, Leading, Steering):
+class Kiq(Enqueuing, Leading, Sandboxing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -95,7 +97,8 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
             raise RuntimeError(f"{self!r} is started already")
         self._is_entered = True
         try:
-            if await self._prepare_start():
+            # Inside of a sandbox that has been asked already.
+            if self._scopes is not None or await self._prepare_start():
                 self._opening = self._open()
                 self._house = await self._opening.__aenter__()
         except BaseException:
@@ -115,8 +118,10 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
                 return None
             return await self._opening.__aexit__(kind, error, trace)
         finally:
-            self._house = self._opening = None
+            self._opening = None
             self._is_entered = False
+            if self._scopes is None:
+                self._house = None
             # Whoever waits to be told of the stop is told of it now at the latest.
             self._stop_asked.set()
             self._stop_asked = trio.Event()
@@ -188,14 +193,24 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
         return describe_tasks(*([] if plant is None else [plant.ledger]))
 
     def _open(self) -> AbstractAsyncContextManager[House]:
+        if self._scopes is not None:
+            return self._join()
+        if self.config.test_mode != "disabled":
+            return self._open_sandbox()
+        tools = Tools(self._setup.server, self._now, self._random)
+        return self._build(self.config, tools, ())
+
+    def _build(
+        self, config: Config, tools: Tools, reporters: Sequence[Reporter]
+    ) -> AbstractAsyncContextManager[House]:
         return open_house(
-            self.config,
-            Tools(self._setup.server, self._now, self._random),
+            config,
+            tools,
             client=secrets.token_hex(12),
             portrait=Portrait(
-                queues=self.config.queues,
-                tag=self.config.tag,
-                started_at=self._now(),
+                queues=config.queues,
+                tag=config.tag,
+                started_at=tools.now(),
                 is_embedded=self.is_embedded,
                 version=__version__,
             ),
@@ -203,7 +218,8 @@ class Kiq(Configured, Enqueuing, Leading, Steering):
                 Logger(),
                 self.instrumenter,
                 self.stats,
-                *self.config.extra_reporters,
+                *config.extra_reporters,
+                *reporters,
             ],
             on_signal=self._obey,
         )

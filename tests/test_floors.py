@@ -40,10 +40,13 @@ FLOORS: dict[str, int] = {
     "_enqueuing": 6,
     "_leading": 6,
     "_steering": 6,
+    "_sandbox": 6,
+    "_sandboxing": 6,
     "kiq": 6,
     "__init__": 7,
     "__main__": 8,
     "cli": 8,
+    "testing": 7,
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

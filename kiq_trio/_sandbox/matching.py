@@ -1,0 +1,140 @@
+"""Tells whether a job is the one that a test means: pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from kiq_trio._sandbox.recording import Record
+from kiq_trio.errors import ConfigError
+from kiq_trio.job import Job
+from kiq_trio.worker import AnyWorker, Worker
+
+_TOLERANCE = 1.0
+"""Seconds by which a test's own reckoning of a time may be off."""
+
+Meant = AnyWorker | Job | Mapping[str, Any] | str
+"""How a test may say which job it means."""
+
+
+@attrs.frozen
+class Wanted:
+    """What a job must be like; nothing else about it matters.
+
+    Attributes:
+        fields: what each must be, under the names of `assert_enqueued`.
+    """
+
+    fields: Mapping[str, Any]
+
+    def differences(self, record: Record) -> list[str]:
+        """Return the names of the fields in which the job is another."""
+        return [
+            name
+            for name, expected in self.fields.items()
+            if not _FITS.get(name, _field_fits)(name, expected, record)
+        ]
+
+
+def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
+    """Return what a test wants.
+
+    Args:
+        meant: a worker or its name; or a job, or a mapping as `enqueue` takes it,
+            of which the class and the arguments count.
+        fields: what else must be; `class_` is another name for the class.
+
+    Raises:
+        ConfigError: *meant* is no job and no worker, or `at` and `in_` cannot be.
+    """
+    wanted: dict[str, Any] = {}
+    match meant:
+        case None:
+            pass
+        case str():
+            wanted["class"] = meant
+        case Worker():
+            wanted["class"] = meant.name
+        case Job():
+            # As it would be stored, with its arguments made JSON.
+            wanted["class"] = meant.job_class
+            wanted["args"] = Job.decode(meant.encode()).args
+        case Mapping():
+            wanted |= meant
+        case _:
+            raise ConfigError(
+                f"give a worker, the name of one, or a job, got {meant!r}"
+            )
+    for name, value in fields.items():
+        wanted["class" if name == "class_" else name] = value
+    if isinstance(wanted.get("class"), Worker):
+        wanted["class"] = wanted["class"].name
+    _check_times(wanted)
+    return Wanted(wanted)
+
+
+def fits(expected: Any, actual: Any) -> bool:
+    """Whether *actual*, which comes from JSON, is what is expected.
+
+    A type stands for all its values, a function for those of which it is true, and
+    whatever compares equal, such as `unittest.mock.ANY`, for itself.
+    """
+    if isinstance(expected, type):
+        return isinstance(actual, expected)
+    if callable(expected):
+        return bool(expected(actual))
+    if isinstance(expected, list | tuple):
+        return (
+            isinstance(actual, list | tuple)
+            and len(actual) == len(expected)
+            and all(map(fits, expected, actual))
+        )
+    if isinstance(expected, Mapping):
+        return (
+            isinstance(actual, Mapping)
+            and actual.keys() == expected.keys()
+            and all(fits(value, actual[name]) for name, value in expected.items())
+        )
+    return bool(expected == actual)
+
+
+def _check_times(wanted: Mapping[str, Any]) -> None:
+    at, in_ = wanted.get("at"), wanted.get("in_")
+    if isinstance(at, datetime) and at.tzinfo is None:
+        raise ConfigError(f"at must have a time zone, got {at!r}")
+    for name, value, kind in (("at", at, datetime), ("in_", in_, timedelta)):
+        if isinstance(value, str | bool):
+            raise ConfigError(
+                f"{name} must be seconds, a {kind.__name__}, a function, or None "
+                f"for a job that starts now, got {value!r}"
+            )
+
+
+def _field_fits(name: str, expected: Any, record: Record) -> bool:
+    return fits(expected, record.job.to_map().get(name))
+
+
+def _at_fits(_: str, expected: Any, record: Record) -> bool:
+    if isinstance(expected, datetime):
+        expected = expected.timestamp()
+    return _time_fits(expected, record.job.at)
+
+
+def _in_fits(_: str, expected: Any, record: Record) -> bool:
+    if isinstance(expected, timedelta):
+        expected = expected.total_seconds()
+    at = record.job.at
+    return _time_fits(expected, None if at is None else at - record.when)
+
+
+def _time_fits(expected: Any, actual: float | None) -> bool:
+    if isinstance(expected, int | float) and actual is not None:
+        return abs(actual - expected) <= _TOLERANCE
+    return fits(expected, actual)
+
+
+_FITS: dict[str, Callable[[str, Any, Record], bool]] = {
+    "at": _at_fits,
+    "in_": _in_fits,
+}

@@ -1,0 +1,66 @@
+"""What a test may write in place of a value."""
+
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiq_trio import encoder
+from kiq_trio._sandbox.matching import fits
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_a_value_fits_itself_on_the_other_side_of_json(value: Any) -> None:
+    assert fits(value, encoder.decode(encoder.encode(value)))
+
+
+@given(JSON, JSON)
+def test_values_that_differ_do_not_fit(one: Any, other: Any) -> None:
+    assert fits(one, other) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        [ANY, ANY],
+        [1, {"a": ANY}],
+        [int, dict],
+        (1, {"a": (2, str)}),
+        [lambda number: number == 1, {"a": [2, "x"]}],
+        lambda args: len(args) == 2,
+        ANY,
+        list,
+    ],
+)
+def test_a_matcher_stands_for_what_it_accepts(expected: Any) -> None:
+    assert fits(expected, [1, {"a": [2, "x"]}])
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        [1],
+        [ANY],
+        [str, ANY],
+        [1, {}],
+        [1, {"a": [2, int]}],
+        [1, ANY, ANY],
+        lambda args: len(args) == 1,
+        "1",
+        None,
+        {},
+    ],
+)
+def test_a_matcher_does_not_stand_for_anything_else(expected: Any) -> None:
+    assert not fits(expected, [1, {"a": [2, "x"]}])
