@@ -156,9 +156,13 @@ class Job:
 
     @property
     def retry_count(self) -> int | None:
-        """How often it was retried, 0 after its first failure and None before."""
+        """How often it was retried, 0 after its first failure and None before.
+
+        It is -1 while somebody has it run again by hand after its first failure,
+        so that the next one counts as that once more (wire.md §2.6).
+        """
         count = self.rest.get("retry_count")
-        return min(max(count, 0), MOST_RETRIES) if type(count) is int else None
+        return min(max(count, -1), MOST_RETRIES) if type(count) is int else None
 
     @property
     def expires_at(self) -> float | None:

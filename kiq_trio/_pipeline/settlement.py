@@ -103,7 +103,7 @@ def record_failure(job: Job, error: BaseException, now: float) -> Job:
     if count is None:
         fields |= {"failed_at": to_ms(now), "retry_count": 0}
     else:
-        fields |= {"retried_at": to_ms(now), "retry_count": max(count, 0) + 1}
+        fields |= {"retried_at": to_ms(now), "retry_count": count + 1}
     lines = job.rest.get("backtrace")
     if lines:
         fields["error_backtrace"] = pack_backtrace(error, lines=lines)

@@ -86,6 +86,14 @@ def test_later_failures_keep_the_time_of_the_first() -> None:
     assert kept["retried_at"] == 1_795_318_226_776
 
 
+def test_a_first_failure_that_was_run_again_by_hand_comes_once_more() -> None:
+    job = Job(job_class="A", rest={"failed_at": 5, "retry_count": -1})
+
+    kept = fields(fail(job))
+
+    assert (kept["failed_at"], kept["retry_count"]) == (5, 0)
+
+
 @pytest.mark.parametrize(("retry", "runs"), [(0, 1), (1, 2), (3, 4), (True, 26)])
 def test_a_job_runs_once_more_than_it_is_retried(retry: Any, runs: int) -> None:
     job = Job(job_class="A", retry=retry)

@@ -225,6 +225,7 @@ def test_numbers_of_retries_without_measure_are_taken_for_many() -> None:
     job = Job.from_map({"class": "A", "retry": 10**100, "retry_count": 10**90})
 
     assert (job.retry, job.retry_count) == (10_000, 10_000)
+    assert job.set(retry_count=-(10**90)).retry_count == -1
 
 
 def test_setting_a_field_leaves_the_job_as_it_was() -> None:

@@ -1,0 +1,161 @@
+"""Counting what there is: jobs, queues, processes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from kiq_trio._store.browsing import Placed, place_of_queue
+from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.keys import (
+    BACKUPS,
+    DEAD,
+    GRAVES,
+    PAUSED,
+    PROCESSES,
+    QUEUES,
+    RETRY,
+    SCHEDULE,
+    SHOWN,
+    backup_key,
+    queue_key,
+    stat_key,
+)
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Command
+
+
+@attrs.frozen(kw_only=True)
+class QueueView:
+    """A queue, when we looked.
+
+    Attributes:
+        name: without Sidekiq's prefix.
+        length: how many jobs wait.
+        latency: for how many seconds the oldest of them has.
+        is_paused: nothing is taken from it.
+    """
+
+    name: str
+    length: int
+    latency: float
+    is_paused: bool
+
+
+@attrs.frozen(kw_only=True)
+class Totals:
+    """What Sidekiq's dashboard counts, and what we count besides.
+
+    Attributes:
+        processed: how many jobs ran so far, failed ones included (wire.md §3).
+        failed: how many of them failed.
+        enqueued: how many wait, in all queues.
+        scheduled: how many are for later.
+        retry: how many wait for their next attempt.
+        dead: how many were given up.
+        busy: how many run, as the processes show it.
+        processes: how many processes are shown, Ruby's included.
+        held: how many are in the backups of our processes, the dead ones' too.
+        graves: how many processes of ours died, and hold jobs still.
+        queues: all queues.
+    """
+
+    processed: int
+    failed: int
+    enqueued: int
+    scheduled: int
+    retry: int
+    dead: int
+    busy: int
+    processes: int
+    held: int
+    graves: int
+    queues: tuple[QueueView, ...]
+
+    @property
+    def latency(self) -> float:
+        """For how many seconds the job has waited that waits longest."""
+        return max((queue.latency for queue in self.queues), default=0.0)
+
+
+async def read_queues(redis: Redis) -> list[QueueView]:
+    """Return all queues by name, those that are only paused too.
+
+    Waiting is counted by the clock of Redis, from the time that the job says.
+    """
+    reads: list[Command] = [("SMEMBERS", QUEUES), ("SMEMBERS", PAUSED)]
+    listed, paused = raise_first(await persist(redis, reads))
+    names = sorted(_texts(listed) | _texts(paused))
+    reads = [("TIME",)]
+    for name in names:
+        reads += (("LLEN", queue_key(name)), ("LINDEX", queue_key(name), -1))
+    (seconds, micros), *replies = raise_first(await persist(redis, reads))
+    now = int(seconds) + int(micros) / 1_000_000
+    return [
+        QueueView(
+            name=name,
+            length=length,
+            latency=_waited(name, oldest, now),
+            is_paused=name in _texts(paused),
+        )
+        for name, length, oldest in zip(names, replies[::2], replies[1::2], strict=True)
+    ]
+
+
+async def read_totals(redis: Redis) -> Totals:
+    """Return how much of everything there is, at nearly one moment."""
+    reads: list[Command] = [
+        ("GET", stat_key("processed")),
+        ("GET", stat_key("failed")),
+        ("ZCARD", SCHEDULE),
+        ("ZCARD", RETRY),
+        ("ZCARD", DEAD),
+        ("SCARD", GRAVES),
+        ("SMEMBERS", SHOWN),
+        ("SMEMBERS", BACKUPS),
+        ("HKEYS", PROCESSES),
+    ]
+    *counts, shown, backups, registered = raise_first(await persist(redis, reads))
+    processed, failed, scheduled, retry, dead, graves = map(_number, counts)
+    shown, backups = sorted(_texts(shown)), sorted(_texts(backups))
+    busy = await _read_numbers(redis, [("HGET", one, "busy") for one in shown])
+    held = await _read_numbers(redis, [("HLEN", backup_key(one)) for one in backups])
+    queues = await read_queues(redis)
+    return Totals(
+        processed=processed,
+        failed=failed,
+        enqueued=sum(queue.length for queue in queues),
+        scheduled=scheduled,
+        retry=retry,
+        dead=dead,
+        busy=sum(busy),
+        processes=len({*shown} | _texts(registered)),
+        held=sum(held),
+        graves=graves,
+        queues=tuple(queues),
+    )
+
+
+async def _read_numbers(redis: Redis, reads: Sequence[Command]) -> list[int]:
+    replies = raise_first(await persist(redis, reads)) if reads else []
+    return [_number(reply) for reply in replies]
+
+
+def _number(reply: Any) -> int:
+    # As Ruby reads them: what is no number counts nothing (wire.md §3).
+    try:
+        return int(reply or 0)
+    except ValueError:
+        return 0
+
+
+def _texts(replies: Any) -> set[str]:
+    return {reply.decode(errors="replace") for reply in replies}
+
+
+def _waited(queue: str, oldest: bytes | None, now: float) -> float:
+    if oldest is None:
+        return 0.0
+    job = Placed(place_of_queue(queue), oldest).job
+    since = None if job is None else job.enqueued_at or job.created_at
+    return 0.0 if since is None else max(now - since, 0.0)
