@@ -15,6 +15,7 @@ from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config
 from kiq_trio.crontab import Crontab
+from kiq_trio.current import current_job
 from kiq_trio.errors import (
     BufferFull,
     ConfigError,
@@ -23,6 +24,7 @@ from kiq_trio.errors import (
     EncodeError,
     JobTimeoutError,
     KiqError,
+    NoJobError,
     NotRunningError,
     ServerUnfitError,
     UnknownWorkerError,
@@ -41,7 +43,7 @@ from kiq_trio.kiq import Kiq
 from kiq_trio.options import Options
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
-from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze
+from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze, Verdict
 from kiq_trio.worker import Worker, worker
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "JobTimeoutError",
     "Kiq",
     "KiqError",
+    "NoJobError",
     "NotRunningError",
     "Options",
     "Redis",
@@ -79,8 +82,10 @@ __all__ = [
     "Succeeded",
     "Timing",
     "UnknownWorkerError",
+    "Verdict",
     "Worker",
     "__version__",
+    "current_job",
     "server_from_url",
     "worker",
 ]

@@ -7,9 +7,10 @@ from typing import Any
 import trio
 
 from kiq_trio._opened import Opened
-from kiq_trio._pipeline.intake import Moment, Span, prepare
+from kiq_trio._pipeline.intake import Moment, prepare
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.job import Job
+from kiq_trio.spans import Span
 
 JobLike = Job | Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
+from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
@@ -97,8 +98,13 @@ def build_plant(
         "settler": settler,
         "broadcast": broadcast,
         "ledger": ledger,
-        "random": tools.random,
-        "retry_factor": config.timing.retry,
+        "failures": Failures(
+            workers=config.workers,
+            on_death=config.on_death,
+            now=tools.now,
+            random=tools.random,
+            retry_factor=config.timing.retry,
+        ),
     }
     crews = []
     for place, (queue, size) in enumerate(config.queues.items()):

@@ -124,6 +124,16 @@ class NotRunningError(KiqError, RuntimeError):
 
 
 @attrs.frozen(slots=False)
+class NoJobError(KiqError, RuntimeError):
+    """Something that only a running job has was asked for elsewhere."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.frozen(slots=False)
 class ServerUnfitError(KiqError):
     """There is no Redis to be used: too old, evicting, a cluster, or not startable.
 

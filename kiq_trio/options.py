@@ -14,7 +14,7 @@ from kiq_trio.job import Job, Retry
 from kiq_trio.spans import Span, is_span, to_seconds
 from kiq_trio.verdicts import Wish
 
-RetryIn: TypeAlias = Callable[[int, BaseException, Job], Span | Wish]
+RetryIn: TypeAlias = Callable[[int, BaseException, Job], Span | Wish | None]
 """Says when to retry: given how many retries there were, the error and the job."""
 
 Mourner: TypeAlias = Callable[[Job, BaseException], Awaitable[object] | object]
@@ -105,9 +105,9 @@ class Options:
         unique_key: given the arguments, returns what makes a job unique, if it is
             not all of them.
         retry_in: given how many retries there were (0 at the first failure), the
-            error and the job, returns how long until the next, `DISCARD` or
-            `KILL`. Anything else, or an error of its own, means Sidekiq's formula.
-            It is called in Trio's loop, so it must only compute.
+            error and the job, returns how long exactly until the next, `DISCARD`
+            or `KILL`. Anything else, or an error of its own, means Sidekiq's
+            formula. It is called in Trio's loop, so it must only compute.
         on_exhausted: given the job and the error when the retries are used up,
             before the job is moved; it may return `DISCARD` to keep it out of the
             dead set. An async function, or a plain one that does not wait.

@@ -2,7 +2,7 @@
 
 import math
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 Span: TypeAlias = timedelta | float
 
@@ -15,6 +15,6 @@ def to_seconds(span: Any) -> Any:
     return int(seconds) if seconds.is_integer() else seconds
 
 
-def is_span(value: Any) -> bool:
+def is_span(value: Any) -> TypeGuard[float]:
     """Whether *value* is a number of seconds that can pass."""
     return type(value) in {int, float} and 0 < value < math.inf

@@ -16,6 +16,7 @@ FLOORS: dict[str, int] = {
     "_wall_clock": 1,
     "config": 1,
     "crontab": 1,
+    "current": 1,
     "encoder": 1,
     "events": 1,
     "job": 1,

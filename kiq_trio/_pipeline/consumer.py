@@ -1,21 +1,28 @@
 """Takes jobs one after the other, runs them and says how they ended."""
 
 import logging
-from collections.abc import Callable
 
 import attrs
 import trio
 
 from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.ledger import Ledger, Run
 from kiq_trio._pipeline.runner import Runner
-from kiq_trio._pipeline.settlement import Circumstances, settle
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.settling import Ack, Kill, Requeue
-from kiq_trio.errors import DecodeError, EncodeError
-from kiq_trio.events import Ended, Failed, Interrupted, Outcome, Started, Succeeded
+from kiq_trio._store.settling import Ack, Kill, Requeue, Settlement
+from kiq_trio.errors import DecodeError
+from kiq_trio.events import (
+    Aborted,
+    Ended,
+    Failed,
+    Interrupted,
+    Outcome,
+    Started,
+    Succeeded,
+)
 from kiq_trio.job import Job
 
 logger = logging.getLogger("kiq_trio.consumer")
@@ -35,8 +42,7 @@ class Consumer:
         settler: learns how they ended.
         broadcast: tells the reporters.
         ledger: knows what is running.
-        random: returns chance, from 0 up to 1.
-        retry_factor: what delays between retries are multiplied with.
+        failures: finds the next place of what did not succeed.
     """
 
     name: str
@@ -45,8 +51,7 @@ class Consumer:
     settler: Settler
     broadcast: Broadcast
     ledger: Ledger
-    random: Callable[[], float]
-    retry_factor: float = 1.0
+    failures: Failures
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
 
@@ -91,61 +96,55 @@ class Consumer:
             raise
 
     async def _work(self, delivery: Delivery, began: float) -> None:
+        job = self._accept(delivery)
+        if job is not None:
+            await self._run(delivery, job, began)
+        if self.settler.is_full:
+            await self.settler.room()
+
+    def _accept(self, delivery: Delivery) -> Job | None:
+        """Return the job to run; None if it is settled without a run."""
         try:
             job = Job.decode(delivery.payload)
         except DecodeError as error:
             self._bury(delivery, error)
-            return
-        ledger = self.ledger
-        ledger.running[self.name] = Run(delivery, began)
+            return None
+        expires_at = job.expires_at
+        if expires_at is not None and expires_at <= self.ledger.now():
+            self._end(delivery, job, Aborted("expired"), _ACK)
+            return None
+        return job
+
+    async def _run(self, delivery: Delivery, job: Job, began: float) -> None:
+        self.ledger.running[self.name] = Run(delivery, began)
         if Started in self.broadcast.wanted:
             self.broadcast.tell(Started(job))
+        # Also when the user's Ctrl-C goes through: the job is interrupted.
         outcome: Outcome = Interrupted(0.0)
+        settlement: Settlement = _REQUEUE
         try:
-            outcome = await self.runner.run(job, began)
+            found = await self.runner.run(job, began)
+            if type(found) is Succeeded:
+                settlement = _ACK
+            elif type(found) is not Interrupted:
+                settlement = await self.failures.settle(delivery, found)
+            outcome = found
         finally:
-            # Also when the user's Ctrl-C goes through: the job is interrupted.
-            del ledger.running[self.name]
-            self._settle(delivery, job, outcome)
-        if type(outcome) is Interrupted:
+            del self.ledger.running[self.name]
+            self._end(delivery, job, outcome, settlement)
+        if type(outcome) is not Succeeded:
+            # A cancellation that was felt in there is felt again here.
             await trio.lowlevel.checkpoint()
-        if self.settler.is_full:
-            await self.settler.room()
 
-    def _settle(self, delivery: Delivery, job: Job, outcome: Outcome) -> None:
-        kind = type(outcome)
-        self.ledger.processed += 1
-        event = Ended(job, outcome) if kind in self.broadcast.wanted else None
-        if kind is Succeeded:
-            self.settler.add(delivery, _ACK, event)
-        elif kind is Interrupted:
-            # As Sidekiq counts it: pushed back, it was processed and it failed.
-            self.ledger.failed += 1
-            self.settler.add(delivery, _REQUEUE, event)
-        else:
-            assert isinstance(outcome, Failed)
-            self.ledger.failed += 1
-            self._settle_failure(delivery, outcome, event)
-
-    def _settle_failure(
-        self, delivery: Delivery, outcome: Failed, event: Ended | None
+    def _end(
+        self, delivery: Delivery, job: Job, outcome: Outcome, settlement: Settlement
     ) -> None:
-        # Decoded anew: a worker may have changed its arguments, but what is
-        # tried again is what was asked for.
-        job = attrs.evolve(Job.decode(delivery.payload), queue=delivery.queue)
-        worker = self.runner.workers.get(job.job_class)
-        circumstances = Circumstances(
-            now=self.ledger.now(),
-            random=self.random,
-            retry=worker.options.retry if worker else True,
-            retry_factor=self.retry_factor,
-        )
-        try:
-            settlement = settle(job, outcome, circumstances)
-        except EncodeError as error:
-            # JSON that Ruby could not read back, nested too deeply for one.
-            logger.error("job %s cannot be retried as it is: %s", job.jid, error)
-            settlement = Kill(self.ledger.now(), delivery.payload)
+        kind, ledger = type(outcome), self.ledger
+        ledger.processed += 1
+        # As Sidekiq counts it: pushed back, it was processed and it failed.
+        if kind is Failed or kind is Interrupted:
+            ledger.failed += 1
+        event = Ended(job, outcome) if kind in self.broadcast.wanted else None
         self.settler.add(delivery, settlement, event)
 
     def _bury(self, delivery: Delivery, error: DecodeError) -> None:

@@ -12,9 +12,9 @@ from kiq_trio._pipeline.lane import Entry
 from kiq_trio.errors import ConfigError, DecodeError
 from kiq_trio.job import Job, to_ms
 from kiq_trio.options import QUEUE_NAME
+from kiq_trio.spans import Span, is_span, to_seconds
 
 Moment: TypeAlias = datetime | float
-Span: TypeAlias = timedelta | float
 
 _FAR = 10 * 365 * 86_400.0
 _KINDS: dict[str, tuple[type | UnionType, str]] = {
@@ -56,6 +56,8 @@ def prepare(
     now_ms = to_ms(now)
     rest = {"created_at": now_ms, **job.rest}
     rest["enqueued_at"] = now_ms if due_at is None else None
+    if rest.get("expires_in") is not None:
+        _stamp_expiry(rest, now if due_at is None else due_at)
     # Made anew: `attrs.evolve` takes longer than the rest of this function.
     job = Job(
         job_class=job.job_class,
@@ -73,6 +75,17 @@ def prepare(
         score=due_at or 0.0,
     )
     return job, entry
+
+
+def _stamp_expiry(rest: dict[str, Any], start: float) -> None:
+    """Say when it is too late to start: counted from when it may (wire.md §7.4)."""
+    span = to_seconds(rest["expires_in"])
+    if not is_span(span) or span > _FAR:
+        raise ConfigError(
+            f"expires_in must be more than 0 s and at most ten years, got {span!r}"
+        )
+    rest["expires_in"] = span
+    rest["expires_at"] = to_ms(start + span)
 
 
 def _read(given: Mapping[str, Any]) -> Job:

@@ -6,10 +6,13 @@ from typing import Any
 import attrs
 import trio
 
+from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio.current import running
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
-from kiq_trio.events import Failed, Interrupted, Outcome, Succeeded
+from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job
+from kiq_trio.verdicts import Cancel, Discard, Snooze, Verdict
 from kiq_trio.worker import AnyWorker
 
 
@@ -40,41 +43,42 @@ class Runner:
         """
         worker = self.workers.get(job.job_class)
         scope: trio.CancelScope | None = None
+        running.set(job)
         try:
             if worker is None:
                 raise UnknownWorkerError(job.job_class, tuple(self.workers))  # noqa: TRY301 - one way to fail.
             options = worker.options
             if options.exclusive:
+                said = None
                 with self.lease.exclusive() as scope:
-                    await self._perform(worker, job)
+                    said = await self._perform(worker, job)
                 if scope.cancelled_caught:
                     return Interrupted(self.clock() - began)
             elif worker.is_async and options.timeout is None:
-                await worker.function(*job.args)
+                said = await worker.function(*job.args)
             else:
-                await self._perform(worker, job)
-        except KeyboardInterrupt:
-            raise
+                said = await self._perform(worker, job)
         except BaseException as error:
-            if isinstance(error, BaseExceptionGroup) and error.subgroup(
-                KeyboardInterrupt
-            ):
+            if is_interrupt(error):
                 raise
             took = self.clock() - began
-            if _is_cancellation(error) and _is_cancelled_from_outside(scope):
+            if is_cancellation(error) and _is_cancelled_from_outside(scope):
                 return Interrupted(took)
-            return Failed(error, took)
-        return Succeeded(self.clock() - began)
+            return _read(_sole_leaf(error), took) or Failed(error, took)
+        took = self.clock() - began
+        # What a worker returns means nothing, unless it is a verdict.
+        return (_read(said, took) if said is not None else None) or Succeeded(took)
 
-    async def _perform(self, worker: AnyWorker, job: Job) -> None:
+    async def _perform(self, worker: AnyWorker, job: Job) -> Any:
         timeout = worker.options.timeout
         if worker.is_async:
-            await _in_time(timeout, worker.function, *job.args)
-            return
+            return await _in_time(timeout, worker.function, *job.args)
         # Held out here, so that a job's time begins when it has a thread.
         async with self.threads:
             thread = name_thread(job.jid)
-            await _in_time(timeout, _run_in_thread, thread, worker.function, *job.args)
+            return await _in_time(
+                timeout, _run_in_thread, thread, worker.function, *job.args
+            )
 
 
 def name_thread(jid: str) -> str:
@@ -84,39 +88,52 @@ def name_thread(jid: str) -> str:
 
 async def _in_time(
     timeout: float | None, function: Callable[..., Any], *args: Any
-) -> None:
+) -> Any:
     if timeout is None:
-        await function(*args)
-        return
+        return await function(*args)
+    said = None
     with trio.move_on_after(timeout) as scope:
-        await function(*args)
+        try:
+            said = await function(*args)
+        except Verdict:
+            # Raised or returned, what it says comes too late after the timeout.
+            if not scope.cancel_called:
+                raise
     # Not `cancelled_caught`: a job that swallows its cancellation was late all the
     # same.
     if scope.cancel_called:
         raise JobTimeoutError(timeout)
+    return said
 
 
-async def _run_in_thread(name: str, function: Callable[..., Any], *args: Any) -> None:
+async def _run_in_thread(name: str, function: Callable[..., Any], *args: Any) -> Any:
     # Not abandoned on cancel: no thread outlives its job, so a job never runs
     # beside its own retry. How many there are is limited elsewhere.
     limiter = trio.CapacityLimiter(1)
-    await trio.to_thread.run_sync(function, *args, limiter=limiter, thread_name=name)
+    return await trio.to_thread.run_sync(
+        function, *args, limiter=limiter, thread_name=name
+    )
+
+
+def _sole_leaf(error: BaseException) -> BaseException:
+    """Return what a group of groups holds, if that is one error."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _read(said: object, took: float) -> Outcome | None:
+    """Return the outcome that a worker's verdict stands for; None if it is none."""
+    if isinstance(said, Snooze):
+        return Snoozed(said.seconds, took)
+    if isinstance(said, Discard):
+        return Aborted("discarded", took, said.reason)
+    if isinstance(said, Cancel):
+        return Aborted("cancelled", took, said.reason)
+    return None
 
 
 def _is_cancelled_from_outside(exclusive: trio.CancelScope | None) -> bool:
     if exclusive is not None and exclusive.cancel_called:
         return True
     return trio.current_effective_deadline() <= trio.current_time()
-
-
-def _is_cancellation(error: BaseException | None) -> bool:
-    """Whether *error* is, holds, or was raised because of a cancellation."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, trio.Cancelled):
-            return True
-        if isinstance(error, BaseExceptionGroup):
-            return error.subgroup(trio.Cancelled) is not None
-        error = error.__cause__ or error.__context__
-    return False

@@ -3,15 +3,20 @@
 A failed job walks like this (wire.md §2.5):
 
     retry is False          -> done with; nobody wants it back
-    retries left            -> the retry set, count⁴ + 15 s and some chance later
+    retries left            -> the retry set, count⁴ + 15 s and some chance later,
+                               or when its worker's `retry_in` says
     retries used up         -> the dead set, unless `dead` is False
+
+Retries are used up by their number, or with `retry_for` by the time since the first
+failure. A worker may say so earlier, by KILL; DISCARD keeps a job out of every set.
 """
 
 import base64
+import enum
 import traceback
 import zlib
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import attrs
 
@@ -20,6 +25,9 @@ from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlemen
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, to_ms
 from kiq_trio.job import Retry as Times
+from kiq_trio.options import LONGEST_RETRY_FOR
+from kiq_trio.spans import is_span
+from kiq_trio.verdicts import DISCARD, KILL, Wish
 
 DEFAULT_RETRIES = 25
 MESSAGE_LIMIT = 10_000
@@ -44,7 +52,37 @@ class Circumstances:
     retry_factor: float = 1.0
 
 
-def settle(job: Job, outcome: Outcome, given: Circumstances) -> Settlement:
+class Course(enum.Enum):
+    """How a job that failed goes on, if nobody has another wish."""
+
+    RETRY = enum.auto()
+    EXHAUSTED = enum.auto()
+    UNWANTED = enum.auto()
+    """With `retry=False` nobody wants it back, not even in the dead set."""
+
+
+RetryWish: TypeAlias = float | Wish | None
+"""What the job's worker wants instead: so many seconds, DISCARD or KILL."""
+
+
+@attrs.frozen
+class Failure:
+    """A failed run.
+
+    Attributes:
+        job: with the bookkeeping of the failure, unless it is unwanted.
+        error: what the run raised.
+        course: how the job goes on.
+    """
+
+    job: Job
+    error: BaseException
+    course: Course
+
+
+def settle(
+    job: Job, outcome: Outcome, given: Circumstances, wish: RetryWish = None
+) -> Settlement:
     """Return where *job* goes now.
 
     The job is as it was fetched: what its worker did to its arguments is gone.
@@ -59,23 +97,41 @@ def settle(job: Job, outcome: Outcome, given: Circumstances) -> Settlement:
             put_off = job.set(enqueued_at=None)
             return Later(at=given.now + seconds, payload=put_off.encode())
         case Failed(error=error):
-            return _settle_failure(job, error, given)
+            return place(assess(job, error, given), given, wish)
         case _:
             assert_never(outcome)
 
 
-def _settle_failure(job: Job, error: BaseException, given: Circumstances) -> Settlement:
+def assess(job: Job, error: BaseException, given: Circumstances) -> Failure:
+    """Return how *job*, which failed with *error*, goes on by itself."""
     limit = retry_limit(job.retry if job.retry is not None else given.retry)
     if limit is None:
-        return Ack()
+        return Failure(job, error, Course.UNWANTED)
     job = record_failure(job, error, given.now)
-    count = job.retry_count or 0
-    if count < limit:
-        delay = retry_delay(count, given.random) * given.retry_factor
-        return Retry(at=given.now + delay, payload=job.encode())
-    if job.rest.get("dead") is False:
+    is_over = _is_exhausted(job, limit, given.now)
+    return Failure(job, error, Course.EXHAUSTED if is_over else Course.RETRY)
+
+
+def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement:
+    """Return where the failed job goes, if its worker has that *wish*."""
+    job = failure.job
+    if failure.course is Course.UNWANTED or wish is DISCARD:
         return Ack()
-    return Kill(at=given.now, payload=job.encode())
+    if failure.course is Course.EXHAUSTED or wish is KILL:
+        if job.rest.get("dead") is False:
+            return Ack()
+        return Kill(at=given.now, payload=job.encode())
+    usual = retry_delay(job.retry_count or 0, given.random)
+    delay = (usual if wish is None else wish) * given.retry_factor
+    return Retry(at=given.now + delay, payload=job.encode())
+
+
+def _is_exhausted(job: Job, limit: int, now: float) -> bool:
+    # Since Sidekiq 8.1 a time takes the place of the number.
+    span, failed_at = job.rest.get("retry_for"), job.failed_at
+    if is_span(span) and failed_at is not None:
+        return failed_at + min(span, LONGEST_RETRY_FOR) < now
+    return (job.retry_count or 0) >= limit
 
 
 def retry_limit(retry: Times) -> int | None:

@@ -13,6 +13,7 @@ from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
+from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
@@ -92,7 +93,7 @@ async def working(
             settler=settler,
             broadcast=broadcast,
             ledger=ledger,
-            random=dice,
+            failures=Failures(runner.workers, [], trio.current_time, dice),
         )
         for n in range(consumers)
     ]

@@ -10,8 +10,18 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from kiq_trio import worker
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.runner import Runner
-from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
-from kiq_trio.events import Failed, Interrupted, Outcome, Succeeded
+from kiq_trio.current import current_job
+from kiq_trio.errors import JobTimeoutError, NoJobError, UnknownWorkerError
+from kiq_trio.events import (
+    Aborted,
+    Failed,
+    Interrupted,
+    Outcome,
+    Snoozed,
+    Succeeded,
+)
+from kiq_trio.job import Job
+from kiq_trio.verdicts import Cancel, Discard, Snooze, Verdict
 from kiq_trio.worker import AnyWorker
 
 
@@ -217,6 +227,128 @@ async def test_a_plain_function_that_does_not_look_is_late_when_it_returns() -> 
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, JobTimeoutError)
     assert ended == [True]
+
+
+SAID = [
+    (Snooze(60), Snoozed(60, 0.0)),
+    (Discard("no such user"), Aborted("discarded", 0.0, "no such user")),
+    (Cancel("unsubscribed"), Aborted("cancelled", 0.0, "unsubscribed")),
+]
+
+
+@pytest.mark.parametrize(("verdict", "outcome"), SAID)
+async def test_a_verdict_may_be_returned_or_raised_from_wherever_the_job_is(
+    autojump_clock: MockClock, verdict: Verdict, outcome: Outcome
+) -> None:
+    @worker()
+    async def returns() -> Verdict:
+        return verdict
+
+    @worker(timeout=5)
+    async def raises() -> None:
+        raise verdict
+
+    @worker()
+    async def raises_in_nurseries() -> None:
+        async with trio.open_nursery() as outer, trio.open_nursery() as inner:
+            outer.start_soon(trio.sleep_forever)
+            inner.start_soon(raises.function)
+
+    @worker(exclusive=True)
+    def returns_in_a_thread() -> Verdict:
+        return verdict
+
+    stage = Stage(returns, raises, raises_in_nurseries)
+    for one in stage.runner.workers.values():
+        await stage.run(one)
+
+    assert stage.outcomes == [outcome] * 3
+    threaded = await Stage(returns_in_a_thread).run(returns_in_a_thread)
+    assert type(threaded) is type(outcome)
+
+
+async def test_a_verdict_among_errors_is_a_failure() -> None:
+    @worker()
+    async def both() -> None:
+        raise ExceptionGroup("both", [Snooze(60), ValueError("wrong")])
+
+    assert isinstance(await Stage(both).run(both), Failed)
+
+
+async def test_what_else_a_worker_returns_means_nothing() -> None:
+    @worker()
+    async def busy() -> int:
+        return 5
+
+    assert isinstance(await Stage(busy).run(busy), Succeeded)
+
+
+async def test_a_verdict_after_the_timeout_comes_too_late(
+    autojump_clock: MockClock,
+) -> None:
+    @worker(timeout=5)
+    async def raises() -> None:
+        try:
+            await trio.sleep(60)
+        except trio.Cancelled:
+            raise Snooze(1) from None
+
+    @worker(timeout=5)
+    async def returns() -> Verdict | None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(60)
+        return Snooze(1)
+
+    stage = Stage(raises, returns)
+    for one in (raises, returns):
+        outcome = await stage.run(one)
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, JobTimeoutError)
+
+
+async def test_a_verdict_that_is_due_to_a_stop_is_an_interruption(
+    autojump_clock: MockClock,
+) -> None:
+    async def tidy() -> None:
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            raise Discard("was busy") from None
+
+    stage = Stage(plain := worker()(tidy), timed := worker(name="b", timeout=9)(tidy))
+    for one in (plain, timed):
+        with trio.move_on_after(1):
+            await stage.run(one)
+
+    assert stage.outcomes == [Interrupted(1.0), Interrupted(1.0)]
+
+
+async def test_all_that_is_part_of_a_job_knows_which_it_is() -> None:
+    seen: list[Job] = []
+
+    async def look() -> None:
+        seen.append(current_job())
+
+    @worker()
+    async def spreading(n: int) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+
+    @worker()
+    def threaded(n: int) -> None:
+        seen.append(current_job())
+
+    stage = Stage(spreading, threaded)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.run, spreading, 1)
+        nursery.start_soon(stage.run, threaded, 2)
+
+    assert sorted(job.args[0] for job in seen) == [1, 2]
+
+
+def test_outside_of_a_job_there_is_no_current_one() -> None:
+    with pytest.raises(NoJobError, match="outside of a job"):
+        current_job()
 
 
 async def test_ctrl_c_is_the_users_and_goes_through() -> None:

@@ -6,6 +6,7 @@ import random
 import zlib
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,8 @@ from kiq_trio._pipeline.settlement import (
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry
 from kiq_trio.encoder import encode
 from kiq_trio.events import Aborted, Failed, Interrupted, Snoozed, Succeeded
-from kiq_trio.job import Job
+from kiq_trio.job import Job, to_ms
+from kiq_trio.verdicts import DISCARD, KILL, Wish
 
 NOW = 1_795_318_226.776
 
@@ -121,6 +123,39 @@ def test_a_job_that_does_not_say_is_retried_as_its_worker_says() -> None:
     assert isinstance(fail(job, retry=True), Retry)
 
 
+@pytest.mark.parametrize(
+    ("since", "kind"), [(59.0, Retry), (60.0, Retry), (60.5, Kill)]
+)
+def test_a_time_to_retry_takes_the_place_of_the_number(since: float, kind: Any) -> None:
+    rest = {"retry_for": 60, "retry_count": 99, "failed_at": to_ms(NOW - since)}
+
+    assert type(fail(Job(job_class="A", retry=1, rest=rest))) is kind
+
+
+def test_a_first_failure_is_retried_for_a_while_whatever_the_number() -> None:
+    assert type(fail(Job(job_class="A", retry=0, rest={"retry_for": 60}))) is Retry
+    assert fail(Job(job_class="A", retry=False, rest={"retry_for": 60})) == Ack()
+
+
+def test_without_the_time_of_the_first_failure_the_number_decides() -> None:
+    rest = {"retry_for": 60, "retry_count": 99, "failed_at": "yesterday"}
+
+    assert isinstance(fail(Job(job_class="A", retry=1, rest=rest)), Kill)
+
+
+def test_the_wish_of_a_worker_goes_before_the_formula() -> None:
+    job, outcome = Job(job_class="A"), Failed(ValueError(), 0.1)
+
+    soon = settle(job, outcome, given_(retry_factor=0.5), 90.0)
+    killed = settle(job, outcome, given_(), KILL)
+
+    assert isinstance(soon, Retry)
+    assert soon.at == NOW + 45
+    assert isinstance(killed, Kill)
+    assert settle(job.set(dead=False), outcome, given_(), KILL) == Ack()
+    assert settle(job, outcome, given_(), DISCARD) == Ack()
+
+
 def test_the_dead_carry_their_last_error() -> None:
     dead = fail(Job(job_class="A", retry=0), KeyError("last"))
 
@@ -191,6 +226,9 @@ def test_not_even_an_error_that_wants_to_exit_gets_its_way() -> None:
                 "dead",
                 "backtrace",
                 "retry_queue",
+                "retry_for",
+                "expires_in",
+                "expires_at",
                 "tags",
             ]
         ),
@@ -199,14 +237,37 @@ def test_not_even_an_error_that_wants_to_exit_gets_its_way() -> None:
         | st.none()
         | st.booleans()
         | st.lists(st.integers(), max_size=2),
-    )
+    ),
+    st.none() | st.sampled_from(Wish) | st.floats(0.001, 1e6),
 )
 def test_whatever_its_fields_hold_a_failed_job_goes_somewhere(
-    fields: dict[str, Any],
+    fields: dict[str, Any], wish: Any
 ) -> None:
-    payload = encode({"class": "A", "args": [], "jid": "1", **fields})
+    job = Job.decode(encode({"class": "A", "args": [], "jid": "1", **fields}))
 
-    assert isinstance(fail(Job.decode(payload)), Ack | Retry | Kill)
+    place = settle(job, Failed(ValueError(), 0.1), given_(), wish)
+
+    if place == Ack():
+        unwanted = job.retry is False or job.rest.get("dead") is False
+        assert unwanted or wish is DISCARD
+    else:
+        assert isinstance(place, Retry | Kill)
+        again = Job.decode(place.payload)
+        assert (again.job_class, again.jid) == ("A", "1")
+        assert place.at > NOW if isinstance(place, Retry) else place.at == NOW
+
+
+@given(st.floats(0.001, 1e6), st.sampled_from([{}, {"retry_count": 3, "bid": "b"}]))
+def test_a_snoozed_job_keeps_all_but_when_it_was_enqueued(
+    seconds: float, rest: dict[str, Any]
+) -> None:
+    job = Job(job_class="A", args=[1], jid="1", rest={**rest, "enqueued_at": 5})
+
+    later = settle(job, Snoozed(seconds, took=0.1), given_())
+
+    assert isinstance(later, Later)
+    assert later.at == NOW + seconds
+    assert Job.decode(later.payload) == attrs.evolve(job, rest=rest)
 
 
 def test_an_errors_class_is_named_with_its_module() -> None:
