@@ -92,6 +92,7 @@ def build_plant(
         lease=lease,
         threads=trio.CapacityLimiter(config.thread_limit),
         clock=trio.lowlevel.current_clock().current_time,
+        middleware=config.server_middleware,
     )
     shared: dict[str, Any] = {
         "runner": runner,

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from kiq_trio.errors import ConfigError
+from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
 from kiq_trio.options import QUEUE_NAME, Mourner
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
@@ -87,6 +88,14 @@ def _queues(given: Any) -> dict[str, int]:
                 f"queues[{name!r}] must be a whole number of 1 or more, got {size!r}"
             )
     return dict(given)
+
+
+def _client_middleware(given: Any) -> tuple[ClientMiddleware, ...]:
+    return check_middleware("client_middleware", _listed("client_middleware", given))
+
+
+def _server_middleware(given: Any) -> tuple[ServerMiddleware, ...]:
+    return check_middleware("server_middleware", _listed("server_middleware", given))
 
 
 def _client_opts(given: Any) -> dict[str, float]:
@@ -200,6 +209,9 @@ class Config:
         test_mode: "disabled"; "sandbox" keeps every job in this process, where a
             test can look at it (see `kiq_trio.testing`), and runs none; "inline"
             performs it in the task that enqueues it.
+        client_middleware: async functions of `(job, call_next)` around enqueueing, the
+            first one outermost.
+        server_middleware: such functions around the workers.
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
@@ -246,6 +258,12 @@ class Config:
     tag: str = attrs.field(default="", validator=_instance(str, "text"))
     client_opts: Mapping[str, float] = attrs.field(factory=dict, converter=_client_opts)
     test_mode: str = attrs.field(default="disabled", validator=_one_of(TEST_MODES))
+    client_middleware: tuple[ClientMiddleware, ...] = attrs.field(
+        default=(), converter=_client_middleware
+    )
+    server_middleware: tuple[ServerMiddleware, ...] = attrs.field(
+        default=(), converter=_server_middleware
+    )
 
     @property
     def thread_limit(self) -> int:

@@ -20,6 +20,7 @@ FLOORS: dict[str, int] = {
     "encoder": 1,
     "events": 1,
     "job": 1,
+    "middleware": 1,
     "options": 1,
     "periodic": 1,
     "reporter": 1,

@@ -1,6 +1,7 @@
 """Performs a job and says how it went, whatever the job does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ from kiq_trio.current import running
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job
+from kiq_trio.middleware import ServerMiddleware, around_performing
 from kiq_trio.verdicts import Cancel, Discard, Snooze, Verdict
 from kiq_trio.worker import AnyWorker
 
@@ -27,12 +29,16 @@ class Runner:
         threads: how many plain functions may run at once.
         clock: Trio's clock, asked twice a job: through `trio.current_time` that
             costs three times as much.
+        middleware: what is called around every worker, the first outermost. It sees
+            what a worker raises, a time-out as well, for time limits are inside of
+            it; a job that is cancelled is cancelled in it, too.
     """
 
     workers: Mapping[str, AnyWorker]
     lease: Lease
     threads: trio.CapacityLimiter
     clock: Callable[[], float]
+    middleware: Sequence[ServerMiddleware] = ()
 
     async def run(self, job: Job, began: float) -> Outcome:
         """Perform *job*, begun at *began* on Trio's clock.
@@ -51,13 +57,13 @@ class Runner:
             if options.exclusive:
                 said = None
                 with self.lease.exclusive() as scope:
-                    said = await self._perform(worker, job)
+                    said = await self._go_through(worker, job)
                 if scope.cancelled_caught:
                     return Interrupted(self.clock() - began)
-            elif worker.is_async and options.timeout is None:
-                said = await worker.function(*job.args)
+            elif self.middleware or options.timeout is not None or not worker.is_async:
+                said = await self._go_through(worker, job)
             else:
-                said = await self._perform(worker, job)
+                said = await worker.function(*job.args)
         except BaseException as error:
             if is_interrupt(error):
                 raise
@@ -68,6 +74,10 @@ class Runner:
         took = self.clock() - began
         # What a worker returns means nothing, unless it is a verdict.
         return (_read(said, took) if said is not None else None) or Succeeded(took)
+
+    async def _go_through(self, worker: AnyWorker, job: Job) -> Any:
+        perform = partial(self._perform, worker)
+        return await around_performing(self.middleware, perform)(job)
 
     async def _perform(self, worker: AnyWorker, job: Job) -> Any:
         timeout = worker.options.timeout
