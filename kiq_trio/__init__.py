@@ -40,6 +40,12 @@ from kiq_trio.events import (
 )
 from kiq_trio.job import Job
 from kiq_trio.kiq import Kiq
+from kiq_trio.middleware import (
+    ClientMiddleware,
+    ClientNext,
+    ServerMiddleware,
+    ServerNext,
+)
 from kiq_trio.options import Options
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
@@ -53,6 +59,8 @@ __all__ = [
     "Aborted",
     "BufferFull",
     "Cancel",
+    "ClientMiddleware",
+    "ClientNext",
     "Config",
     "ConfigError",
     "Crontab",
@@ -74,6 +82,8 @@ __all__ = [
     "Redis",
     "Reporter",
     "Server",
+    "ServerMiddleware",
+    "ServerNext",
     "ServerUnfitError",
     "Snooze",
     "Snoozed",

@@ -1,14 +1,15 @@
 """What a `Kiq` does with jobs on their way in."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import trio
 
-from kiq_trio._opened import Opened
-from kiq_trio._pipeline.intake import Moment, prepare
+from kiq_trio._configured import Configured
+from kiq_trio._pipeline.intake import Moment, prepare, stamp
 from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.passing import around_storing, store_at_once, store_in_order
 from kiq_trio.job import Job
 from kiq_trio.spans import Span
 
@@ -17,15 +18,15 @@ JobLike = Job | Mapping[str, Any]
 _CHECKPOINT_EVERY = 200
 
 
-class Enqueuing(Opened):
+class Enqueuing(Configured):
     """The part of a `Kiq` that takes jobs, whether it runs any or not."""
-
-    _now: Callable[[], float]
 
     async def enqueue(
         self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
     ) -> Job:
         """Store *job* and return it as stored, once Redis has it.
+
+        It passes through the client middleware on its way, and so does what comes back.
 
         While Redis is away it waits in memory. Cancelled before it was sent, it
         is withdrawn; cancelled later, it may be stored all the same.
@@ -44,9 +45,10 @@ class Enqueuing(Opened):
                 may or may not be stored.
             redis.exceptions.ResponseError: Redis refuses the queue's key.
         """
-        made, entry = self._prepare(job, in_, at)
-        await self._running().buffer.put([entry])
-        return made
+        chain = self.config.client_middleware
+        if not chain:
+            return await self._store(job, in_, at)
+        return await around_storing(chain, self._store)(self._look(job, in_, at))
 
     def enqueue_nowait(
         self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
@@ -55,12 +57,14 @@ class Enqueuing(Opened):
 
         Raises:
             BufferFull: there is no room, because Redis is away or slow.
-            ConfigError: the time or the queue cannot be.
+            ConfigError: the time or the queue cannot be, or a client middleware
+                waits for something, which it cannot do here.
             EncodeError: an argument is not JSON.
         """
-        made, entry = self._prepare(job, in_, at)
-        self._running().buffer.put_nowait([entry])
-        return made
+        chain = self.config.client_middleware
+        if not chain:
+            return self._store_nowait(job, in_, at)
+        return store_at_once(chain, self._store_nowait, self._look(job, in_, at))
 
     async def enqueue_many(
         self,
@@ -73,7 +77,14 @@ class Enqueuing(Opened):
 
         All are checked before the first is stored. Cancelled or refused half way,
         it may have stored some thousands of them.
+
+        Each passes through the client middleware. One whose turn it is begins when
+        the one before is on its way to Redis.
         """
+        chain = self.config.client_middleware
+        if chain:
+            looked = [self._look(job, in_, at) for job in jobs]
+            return await store_in_order(chain, self._store, looked)
         prepared = []
         for job in jobs:
             prepared.append(self._prepare(job, in_, at))
@@ -91,6 +102,27 @@ class Enqueuing(Opened):
                 in memory, and is tried again.
         """
         await self._running().buffer.flush()
+
+    async def _store(
+        self, job: JobLike, in_: Span | None = None, at: Moment | None = None
+    ) -> Job:
+        made, entry = self._prepare(job, in_, at)
+        await self._running().buffer.put([entry])
+        return made
+
+    def _store_nowait(
+        self, job: JobLike, in_: Span | None = None, at: Moment | None = None
+    ) -> Job:
+        made, entry = self._prepare(job, in_, at)
+        self._running().buffer.put_nowait([entry])
+        return made
+
+    def _look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
+        """Return *job* as middleware is given it: it could be stored as it is."""
+        jid = secrets.token_hex(12)
+        made = stamp(job, now=self._now(), jid=jid, in_=in_, at=at)
+        made.encode()
+        return made
 
     def _prepare(
         self, job: JobLike, in_: Span | None, at: Moment | None

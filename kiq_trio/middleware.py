@@ -52,75 +52,19 @@ def around_performing(
     return perform
 
 
-def around_storing(chain: Sequence[ClientMiddleware], store: ClientNext) -> ClientNext:
-    """Return what calls *chain* around *store*.
-
-    It raises a ConfigError if one of them returns no job.
-    """
-    for middleware in reversed(chain):
-        store = functools.partial(_call_for_job, middleware, store)
-    return store
-
-
-def store_at_once(
-    chain: Sequence[ClientMiddleware], store: Callable[[Job], Job], job: Job
-) -> Job:
-    """Call *chain* around *store* where nobody can wait, and return what it does.
-
-    Raises:
-        ConfigError: one waits for something, or returns no job; it is named.
-    """
-    if not chain:
-        return store(job)
-    middleware, *rest = chain
-
-    async def call_next(job: Job) -> Job:
-        return store_at_once(rest, store, job)
-
-    coroutine = middleware(job, call_next)
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return _check_job(middleware, stop.value)
-    waiting = ConfigError(
-        f"client middleware {_name(middleware)} waits for something, and "
-        "enqueue_nowait cannot: use `await kiq.enqueue(...)`"
-    )
-    try:
-        coroutine.close()
-    except RuntimeError as error:
-        # It waits on, even while it is being ended.
-        raise waiting from error
-    raise waiting
-
-
 def _call(
     middleware: ServerMiddleware, call_next: ServerNext, job: Job
 ) -> Awaitable[Any]:
     return middleware(job, call_next)
 
 
-async def _call_for_job(
-    middleware: ClientMiddleware, call_next: ClientNext, job: Job
-) -> Job:
-    return _check_job(middleware, await middleware(job, call_next))
-
-
-def _check_job(middleware: ClientMiddleware, returned: object) -> Job:
-    if not isinstance(returned, Job):
-        raise ConfigError(
-            f"client middleware {_name(middleware)} must return a Job, got {returned!r}"
-        )
-    return returned
-
-
 def _is_async(middleware: Any) -> bool:
     inner = inspect.unwrap(middleware) if callable(middleware) else middleware
     while isinstance(inner, functools.partial):
         inner = inner.func
-    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
-        getattr(inner, "__call__", None)  # noqa: B004 - asked what it is, not if.
-    )
+    if not inspect.isroutine(inner):
+        inner = getattr(type(inner), "__call__", None)  # noqa: B004 - not whether.
+    return inspect.iscoroutinefunction(inner)
 
 
 def _takes_two(middleware: Callable[..., Any]) -> bool:
@@ -129,7 +73,3 @@ def _takes_two(middleware: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _name(middleware: object) -> str:
-    return getattr(middleware, "__qualname__", None) or repr(middleware)

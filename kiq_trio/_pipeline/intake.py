@@ -25,6 +25,42 @@ _KINDS: dict[str, tuple[type | UnionType, str]] = {
 }
 
 
+def stamp(
+    given: Job | Mapping[str, Any],
+    *,
+    now: float,
+    jid: str,
+    in_: Span | None = None,
+    at: Moment | None = None,
+) -> Job:
+    """Return *given* with a name and its times, before it is made ready to be stored.
+
+    Takes and raises what `prepare` does, which looks at the arguments as well.
+    """
+    job = given if isinstance(given, Job) else _read(given)
+    if not QUEUE_NAME.fullmatch(job.queue):
+        raise ConfigError(
+            f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
+        )
+    # What is said here goes before what the job says of itself.
+    due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
+    now_ms = to_ms(now)
+    rest = {"created_at": now_ms, **job.rest}
+    rest["enqueued_at"] = now_ms if due_at is None else None
+    if rest.get("expires_in") is not None:
+        _stamp_expiry(rest, now if due_at is None else due_at)
+    # Made anew: `attrs.evolve` takes longer than the rest of this function.
+    return Job(
+        job_class=job.job_class,
+        args=job.args,
+        queue=job.queue,
+        jid=job.jid or jid,
+        retry=job.retry,
+        at=due_at,
+        rest=rest,
+    )
+
+
 def prepare(
     given: Job | Mapping[str, Any],
     *,
@@ -46,33 +82,12 @@ def prepare(
         ConfigError: the time or the queue cannot be.
         EncodeError: an argument is not JSON.
     """
-    job = given if isinstance(given, Job) else _read(given)
-    if not QUEUE_NAME.fullmatch(job.queue):
-        raise ConfigError(
-            f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
-        )
-    # What is said here goes before what the job says of itself.
-    due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
-    now_ms = to_ms(now)
-    rest = {"created_at": now_ms, **job.rest}
-    rest["enqueued_at"] = now_ms if due_at is None else None
-    if rest.get("expires_in") is not None:
-        _stamp_expiry(rest, now if due_at is None else due_at)
-    # Made anew: `attrs.evolve` takes longer than the rest of this function.
-    job = Job(
-        job_class=job.job_class,
-        args=job.args,
-        queue=job.queue,
-        jid=job.jid or jid,
-        retry=job.retry,
-        at=due_at,
-        rest=rest,
-    )
+    job = stamp(given, now=now, jid=jid, in_=in_, at=at)
     entry = Entry(
         jid=job.jid,
-        queue=job.queue if due_at is None else None,
+        queue=job.queue if job.at is None else None,
         payload=job.encode(),
-        score=due_at or 0.0,
+        score=job.at or 0.0,
     )
     return job, entry
 
