@@ -4,6 +4,7 @@ import typer
 
 from kiq_trio._version import __version__
 from kiq_trio.cli.commands.demo import demo
+from kiq_trio.cli.commands.doctor import doctor
 from kiq_trio.cli.commands.run import run
 
 app = typer.Typer(
@@ -25,5 +26,5 @@ def version() -> None:
     print(f"kiq_trio {__version__}")
 
 
-for command in (run, demo, version):
+for command in (run, doctor, demo, version):
     app.command()(command)
