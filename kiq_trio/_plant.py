@@ -87,13 +87,7 @@ def build_plant(
         limit=4 * sum(config.queues.values()),
         random=tools.random,
     )
-    runner = Runner(
-        workers=config.workers,
-        lease=lease,
-        threads=trio.CapacityLimiter(config.thread_limit),
-        clock=trio.lowlevel.current_clock().current_time,
-        middleware=config.server_middleware,
-    )
+    runner = build_runner(config, lease)
     shared: dict[str, Any] = {
         "runner": runner,
         "settler": settler,
@@ -128,6 +122,17 @@ def build_plant(
         crews.append(Crew(producer, consumers, slots, settler))
     leadership = Leadership() if config.campaign else None
     return Plant(lease, ledger, settler, crews, leadership)
+
+
+def build_runner(config: Config, lease: Lease) -> Runner:
+    """Set up what performs the jobs of the workers in *config*."""
+    return Runner(
+        workers=config.workers,
+        lease=lease,
+        threads=trio.CapacityLimiter(config.thread_limit),
+        clock=trio.lowlevel.current_clock().current_time,
+        middleware=config.server_middleware,
+    )
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """What a `Kiq` does in a test."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from kiq_trio._configured import Configured
 from kiq_trio._house import House
@@ -67,8 +67,10 @@ class Sandboxing(Configured):
         async with scopes.open() as scope:
             self._scopes, self._house = scopes, scope.house
             self._now = lambda: scopes.current().clock()
+            is_inline = self.config.test_mode == "inline"
             try:
-                yield scope.house
+                async with self.sandbox.inline() if is_inline else nullcontext():
+                    yield scope.house
             finally:
                 self._scopes = self._house = None
                 self._now = now

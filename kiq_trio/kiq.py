@@ -170,9 +170,12 @@ class Kiq(Enqueuing, Leading, Sandboxing, Steering):
         what other processes have fetched and not ended.
 
         Raises:
+            RuntimeError: we are in a sandbox, where nothing runs but for `drain`.
             redis.exceptions.ResponseError: as `flush`.
         """
         house = self._running()
+        if self._scopes is not None and self.config.test_mode != "inline":
+            raise RuntimeError("in a sandbox nothing runs by itself: `await drain()`")
         queues = tuple(self.config.queues)
         while True:
             await house.buffer.flush()

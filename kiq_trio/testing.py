@@ -12,7 +12,9 @@ a fixture `kiq` of yours that returns it. Without pytest, `kiq.sandboxed()` is t
 same as a block. A sandbox needs the extra `memory`.
 """
 
+from kiq_trio._sandbox.draining import Drained, EndlessDrainError
 from kiq_trio._sandbox.matching import Meant
+from kiq_trio._sandbox.performing import perform
 from kiq_trio._sandbox.sandbox import Sandbox, Sight
 
-__all__ = ["Meant", "Sandbox", "Sight"]
+__all__ = ["Drained", "EndlessDrainError", "Meant", "Sandbox", "Sight", "perform"]

@@ -1,10 +1,12 @@
 """What a test sees of the jobs that were enqueued in it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+from kiq_trio._sandbox.draining import Drain, Drained
 from kiq_trio._sandbox.matching import Meant, Wanted, want
+from kiq_trio._sandbox.performing import perform_job
 from kiq_trio._sandbox.recording import Record
 from kiq_trio._sandbox.scope import Scope
 from kiq_trio._sandbox.telling import tell_found, tell_miscounted, tell_missing
@@ -34,7 +36,7 @@ class Sandbox:
         self._scope = scope
 
     def __repr__(self) -> str:
-        return f"<Sandbox, {len(self._scope.records)} enqueued>"
+        return f"<Sandbox, {len(self._scope.journal.records)} enqueued>"
 
     def now(self) -> float:
         """Return the epoch seconds by which jobs are stamped here."""
@@ -108,7 +110,85 @@ class Sandbox:
 
         The jobs themselves stay where they are.
         """
-        self._scope.records.clear()
+        self._scope.journal.records.clear()
+
+    async def drain(
+        self,
+        queue: str | None = None,
+        *,
+        with_scheduled: bool = False,
+        limit: int = 1_000,
+        raise_errors: bool = True,
+    ) -> Drained:
+        """Perform what waits in the queues of the `Kiq`, until nothing is left.
+
+        The jobs go through the real server half, in this process: in the order in
+        which they wait, one at a time, with all that a worker's options say, and so
+        do the jobs that they enqueue. What stands in other queues is for other
+        programs, and stays.
+
+        Args:
+            queue: only what waits in this one, be it the Kiq's own or not.
+            with_scheduled: also what is scheduled, snoozed or to be retried: the time
+                of this sandbox, and of no one else, is moved until each is due.
+            limit: how many jobs may be performed, in case they enqueue each other.
+            raise_errors: raise what a job raises, when its queue is empty, instead
+                of going on. With False, see the answer for how each went.
+
+        Raises:
+            EndlessDrainError: there were more than *limit*.
+            RuntimeError: it is being drained already.
+        """
+        if self._scope.is_draining:
+            raise RuntimeError("the sandbox is being drained already")
+        queues = [queue] if queue else list(self._scope.scopes.config.queues)
+        drain = Drain(self._scope, queues, with_scheduled, limit, raise_errors)
+        self._scope.is_draining = True
+        try:
+            return await drain.run()
+        finally:
+            self._scope.is_draining = False
+
+    async def perform(self, job: Job | Mapping[str, Any]) -> Any:
+        """Perform *job* here and now as the runner of the `Kiq` does.
+
+        Its arguments pass through JSON, and its worker's timeout counts. Nothing is
+        enqueued, nor retried.
+
+        Returns:
+            What the worker has returned.
+
+        Raises:
+            UnknownWorkerError: no worker of the `Kiq` performs this class.
+            Verdict: the worker raised or returned one.
+            BaseException: whatever else it raised.
+        """
+        made = job if isinstance(job, Job) else Job.from_map(job)
+        with self._scope.entered():
+            return await perform_job(made, self._scope.scopes.config)
+
+    @asynccontextmanager
+    async def inline(self) -> AsyncIterator[None]:
+        """Perform each job while it is enqueued, instead of letting it wait.
+
+        What it raises comes out of `enqueue`. It does not matter for when it is
+        scheduled, nor what limits its queue or makes it unique. Jobs of
+        `enqueue_nowait` are performed by the next `enqueue` or `flush`, or at the end
+        of the block. A job of an unknown class in a queue that the `Kiq` does not
+        work off is for another program, and is recorded only.
+        """
+        journal, config = self._scope.journal, self._scope.scopes.config
+
+        async def perform(job: Job) -> None:
+            if job.queue in config.queues or job.job_class in config.workers:
+                await perform_job(job, config)
+
+        before, journal.perform = journal.perform, perform
+        try:
+            yield
+            await journal.perform_pending()
+        finally:
+            journal.perform = before
 
     @asynccontextmanager
     async def scope(self) -> AsyncIterator["Sandbox"]:
@@ -125,7 +205,7 @@ class Sandbox:
             return self._scope.scopes.records
         if scope != "sandbox":
             raise ConfigError(f'scope must be "sandbox" or "shared", got {scope!r}')
-        return self._scope.records
+        return self._scope.journal.records
 
 
 def _find(wanted: Wanted, records: Sequence[Record]) -> list[Record]:

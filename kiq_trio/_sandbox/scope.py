@@ -16,7 +16,7 @@ import attrs
 from kiq_trio._house import House
 from kiq_trio._plant import Tools
 from kiq_trio._sandbox.moving import MovableClock
-from kiq_trio._sandbox.recording import Record, RecordingBuffer
+from kiq_trio._sandbox.recording import Journal, Record, RecordingBuffer
 from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config
@@ -42,16 +42,18 @@ class Scope:
         server: where its jobs are, in this process.
         clock: what time it is for its jobs.
         house: the client half of the `Kiq`, on that server.
-        records: what was enqueued, oldest first.
+        journal: what was enqueued.
         is_open: whether jobs may still come.
+        is_draining: whether its jobs are being performed.
     """
 
     scopes: "Scopes"
     server: Server
     clock: MovableClock
     house: House
-    records: list[Record]
+    journal: Journal
     is_open: bool = True
+    is_draining: bool = False
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -95,22 +97,14 @@ class Scopes:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Scope]:
         """Open a scope; the first one is the outermost."""
-        records: list[Record] = []
         clock = MovableClock(self.now)
         server = _open_server(clock)
-        tools = Tools(
-            server,
-            clock,
-            self.random,
-            buffer=partial(
-                RecordingBuffer,
-                record=lambda record: self._record(records, record),
-                now=clock,
-            ),
-        )
+        journal = Journal(clock, self.records)
+        buffer = partial(RecordingBuffer, journal=journal)
+        tools = Tools(server, clock, self.random, buffer=buffer)
         config = as_in_process(self.config, server=False)
         async with self.open_house(config, tools, ()) as house:
-            scope = Scope(self, server, clock, house, records)
+            scope = Scope(self, server, clock, house, journal)
             if self.outermost is None:
                 house.stand_in = lambda: self.current().house
                 self.outermost = scope
@@ -119,16 +113,13 @@ class Scopes:
             finally:
                 scope.is_open = False
 
-    def _record(self, records: list[Record], record: Record) -> None:
-        records.append(record)
-        self.records.append(record)
-
 
 def as_in_process(config: Config, **changes: Any) -> Config:
     """Return *config* with *changes*, for a server in this process."""
     # By name in a config, by themselves where a config is made.
-    workers = tuple(config.workers.values())
-    return attrs.evolve(config, workers=workers, timing=Timing.in_process(), **changes)
+    changes.setdefault("workers", tuple(config.workers.values()))
+    timing = attrs.evolve(Timing.in_process(), retry=config.timing.retry)
+    return attrs.evolve(config, timing=timing, **changes)
 
 
 def _open_server(clock: Callable[[], float]) -> Server:
