@@ -81,7 +81,8 @@ async def perform_job(job: Job, config: Config) -> Any:
 def _conclude(outcome: Outcome, results: list[Any]) -> Any:
     match outcome:
         case Succeeded():
-            return results[-1]
+            # None too if a middleware has not let it come to its worker.
+            return results[-1] if results else None
         case Failed(error=error):
             raise error
         case Snoozed(seconds=seconds):

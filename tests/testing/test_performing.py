@@ -103,6 +103,21 @@ class TestPerform:
                 await sandbox.perform(Job(job_class="Unheard"))
             sandbox.refute_enqueued()
 
+    async def test_the_middleware_of_the_kiq_is_passed(self) -> None:
+        async def guard(job: Job, proceed: Any) -> Any:
+            ran.append(f"guarded {job.job_class}")
+            return await proceed(job) if job.args else None
+
+        kiq = make_kiq(workers=[add], server_middleware=[guard])
+
+        async with kiq.sandboxed() as sandbox:
+            assert await sandbox.perform(add.new(1)) == 1
+            assert await sandbox.perform(add.new()) is None
+            await kiq.enqueue(add.set(queue="mail").new(2))
+            await sandbox.drain()
+
+        assert ran == ["guarded add", (1,), "guarded add", "guarded add", (2,)]
+
     async def test_cancelled_it_is_cancelled(self, autojump_clock: MockClock) -> None:
         @worker()
         async def endless() -> None:
