@@ -47,6 +47,7 @@ from kiq_trio.middleware import (
     ServerNext,
 )
 from kiq_trio.options import Options
+from kiq_trio.periodic import Periodic, periodic
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze, Verdict
@@ -79,6 +80,7 @@ __all__ = [
     "NoJobError",
     "NotRunningError",
     "Options",
+    "Periodic",
     "Redis",
     "Reporter",
     "Server",
@@ -96,6 +98,7 @@ __all__ = [
     "Worker",
     "__version__",
     "current_job",
+    "periodic",
     "server_from_url",
     "worker",
 ]

@@ -31,6 +31,7 @@ from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
 from kiq_trio._services.stager import Stager
 from kiq_trio._services.sweeper import Sweeper
+from kiq_trio._services.ticker import Ticker
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._stop import Stop
 from kiq_trio._store.fitness import check_fitness
@@ -40,6 +41,9 @@ from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
 
 logger = logging.getLogger("kiq_trio")
+
+# Once a minute in production: only in case that the clock of Redis is put forward.
+_LOOKS_AT_TICKS = 12
 
 # Of a thousand jobs a log needs no more names than these, and their number.
 _MOST_NAMES = 20
@@ -177,8 +181,18 @@ async def _serving(
         background(stager.run),
         background(rescuer.run),
         background(Sweeper(redis, timing.sweep).run),
+        _ticking(config, tools, redis),
         _campaigning(config, tools, redis, plant, stop),
     ):
+        yield
+
+
+@asynccontextmanager
+async def _ticking(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[None]:
+    """Enqueue what comes again and again."""
+    longest = _LOOKS_AT_TICKS * config.timing.poll
+    ticker = Ticker(redis, config.periodics, longest, tools.now, tools.random)
+    async with background(ticker.run):
         yield
 
 

@@ -11,6 +11,7 @@ import attrs
 from kiq_trio.errors import ConfigError
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
 from kiq_trio.options import QUEUE_NAME, Mourner
+from kiq_trio.periodic import Periodic, gather
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker, Worker
@@ -48,6 +49,10 @@ def _reporters(given: Any) -> tuple[Reporter, ...]:
                 f"extra_reporters[{index}] must be a Reporter, got {reporter!r}"
             )
     return reporters
+
+
+def _periodics(given: Any) -> tuple[Any, ...]:
+    return _listed("periodics", given)
 
 
 def _workers(given: Any) -> dict[str, AnyWorker]:
@@ -180,6 +185,9 @@ class Config:
             other class is retried, never imported.
         queues: how many jobs of each queue run at once.
         server: run jobs; with False, only enqueue them.
+        periodics: what is enqueued again and again by the clock: `(crontab, worker)`,
+            `(crontab, worker, {option: value})`, or a `Periodic`. Those of the
+            decorator `periodic` are added.
         schedulers: the sets whose due jobs are moved to their queues.
         shutdown_timeout: how long running jobs may take to finish on a stop.
         fetch_interval: how often to look at an empty queue that cannot be waited
@@ -218,6 +226,7 @@ class Config:
     queues: dict[str, int] = attrs.field(
         factory=lambda: {"default": 25}, converter=_queues
     )
+    periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=_periodics)
     server: bool = attrs.field(default=True, validator=_instance(bool, "True or False"))
     schedulers: tuple[str, ...] = attrs.field(
         default=SCHEDULERS,
@@ -264,6 +273,10 @@ class Config:
     server_middleware: tuple[ServerMiddleware, ...] = attrs.field(
         default=(), converter=_server_middleware
     )
+
+    def __attrs_post_init__(self) -> None:
+        periodics = gather(self.periodics, self.workers.values())
+        object.__setattr__(self, "periodics", periodics)
 
     @property
     def thread_limit(self) -> int:

@@ -199,6 +199,14 @@ class Job:
         return read_time(self.rest.get("kiq_deadline"))
 
     @property
+    def tick(self) -> float | None:
+        """The time it stands for if it is periodic, in epoch seconds.
+
+        It may start later: when a worker is free, or when a tick is caught up with.
+        """
+        return read_time(self.rest.get("kiq_tick"))
+
+    @property
     def pid(self) -> Any:
         """The process that ran it, if it came from Kiq, which stores that."""
         return self.rest.get("pid")

@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import attrs
 
+from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
 from kiq_trio.options import OF_THE_WORKER, Options, make_options, payload_fields
@@ -33,6 +34,7 @@ class Worker(Generic[P, R]):
         function: what performs them.
         options: how.
         is_async: whether it runs in Trio's loop; otherwise it gets a thread.
+        periodics: when it runs by itself, and how; put there by `periodic`.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Worker(Generic[P, R]):
         self.function = function
         self.options = options
         self.is_async = _is_async(function, name)
+        self.periodics: tuple[tuple[Crontab, Mapping[str, Any]], ...] = ()
         self._signature = _positional_signature(function, name)
         self._arity = _arity(self._signature)
         # Shared by all jobs of this worker, so it must not change.
@@ -99,13 +102,15 @@ class Worker(Generic[P, R]):
                     f"{name} cannot be set for one job: it belongs to the worker "
                     f"{self.name}, wherever that runs"
                 )
-        return type(self)(
+        made = type(self)(
             self.function,
             name=self.name,
             options=make_options(
                 {**attrs.asdict(self.options, recurse=False), **options}
             ),
         )
+        made.periodics = self.periodics
+        return made
 
 
 def worker(

@@ -1,6 +1,5 @@
 """The documentation builds, its programs run, and what it names is there."""
 
-import ast
 import os
 import re
 import shutil
@@ -10,9 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from kiq_trio._store import keys
-from kiq_trio._store.keys import KEYS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -87,30 +83,6 @@ def test_a_room_that_is_named_exists(page: Path) -> None:
     missing = [room for room in named if not (PACKAGE / room).exists()]
 
     assert missing == []
-
-
-def test_the_keys_that_are_said_to_be_reserved_are_touched_by_nothing() -> None:
-    page = (DOCS / "keys.md").read_text()
-    [sentence] = re.findall(r"reserved and not used yet: ([^.]+)\.", page)
-    reserved = re.findall(r"`(\S+)`", sentence)
-    handles = {
-        name
-        for name, value in vars(keys).items()
-        if value in reserved
-        or (name.endswith("_key") and name != "stat_key" and value("TOKEN") in reserved)
-    }
-    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "keys.py"]
-    nodes = [node for path in modules for node in ast.walk(ast.parse(path.read_text()))]
-    scripts = "".join(path.read_text() for path in PACKAGE.rglob("*.lua"))
-
-    assert set(reserved) <= {key.pattern for key in KEYS}
-    assert len(handles) == len(reserved)
-    assert not handles & {
-        node.id
-        for node in nodes
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    assert not [name for name in reserved if re.sub("[A-Z]+", "", name) in scripts]
 
 
 def test_the_line_for_systemd_mends_a_file_and_minds_none(tmp_path: Path) -> None:

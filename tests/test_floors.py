@@ -13,6 +13,7 @@ FLOORS: dict[str, int] = {
     "_background": 0,
     "errors": 0,
     "_crontab_fields": 1,
+    "_plan": 1,
     "_wall_clock": 1,
     "config": 1,
     "crontab": 1,

@@ -32,6 +32,8 @@ REGISTRATIONS = "kiq:registrations"
 BACKUPS = "kiq:backups"
 GRAVES = "kiq:graves"
 TICKS = "kiq:ticks"
+PERIODICS = "kiq:periodics"
+PAUSED_PERIODICS = "kiq:paused"
 LEADER = "kiq:leader"
 TERM = "kiq:term"
 
@@ -65,7 +67,9 @@ KEYS = (
     Key(GRAVES, "set", "ids that are buried and still to be drained"),
     Key("kiq:flush|LANE", "string", "number of the lane's last batch, for a day"),
     Key("kiq:unique:TOKEN", "string", "a lock: the jid that owns it, until it expires"),
-    Key(TICKS, "hash", "name of a periodic job to its last tick"),
+    Key(TICKS, "hash", "name of a periodic job to its last tick, in epoch seconds"),
+    Key(PERIODICS, "hash", "name of a periodic job to what it is, in JSON"),
+    Key(PAUSED_PERIODICS, "set", "names of periodic jobs that are enqueued no more"),
     Key(LEADER, "string", "id of who holds the lead, until it expires; a hint"),
     Key(TERM, "string", "of the lead: it grows whenever the lead changes hands"),
 )

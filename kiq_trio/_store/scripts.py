@@ -27,6 +27,7 @@ REMOVE = _load("remove")
 RESIGN = _load("resign")
 SCHEDULE = _load("schedule")
 SETTLE = _load("settle")
+TICK = _load("tick")
 
 SCRIPTS = (
     BEAT,
@@ -44,5 +45,6 @@ SCRIPTS = (
     RESIGN,
     SCHEDULE,
     SETTLE,
+    TICK,
 )
 """All of them, for `open_redis(scripts=...)`."""

@@ -452,4 +452,83 @@ MUTANTS = [
         "  redis.call('ZCARD', KEYS[7])\n",
         caught_by="test_a_drain_looks_at_all_places_before_it_writes",
     ),
+    # tick
+    Mutant(
+        "tick",
+        "if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then",
+        _NEVER,
+        "test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
+    ),
+    Mutant(
+        "tick",
+        "(redis.call('HGET', KEYS[1], ARGV[1]) or '')",
+        "redis.call('HGET', KEYS[1], ARGV[1])",
+        "test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
+    ),
+    Mutant(
+        "tick",
+        "if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then",
+        _NEVER,
+        "test_a_tick_of_a_paused_periodic_passes_without_a_job",
+    ),
+    Mutant(
+        "tick",
+        "elseif ARGV[4] == '' then",
+        "elseif false then",
+        "test_a_tick_is_passed_over_if_that_was_asked_for",
+    ),
+    Mutant(
+        "tick",
+        "elseif KEYS[5] then",
+        "elseif false then",
+        "test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same",
+    ),
+    Mutant(
+        "tick",
+        "if owner and owner ~= ARGV[6] then",
+        _NEVER,
+        "test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same",
+    ),
+    Mutant(
+        "tick",
+        "if owner and owner ~= ARGV[6] then",
+        "if owner then",
+        "test_the_job_of_a_tick_takes_its_lock_and_is_not_kept_out_by_it",
+    ),
+    Mutant(
+        "tick",
+        "if verdict == 'enqueued' then",
+        "if true then",
+        "test_a_tick_of_a_paused_periodic_passes_without_a_job",
+    ),
+    Mutant(
+        "tick",
+        "redis.call('SISMEMBER', KEYS[4], ARGV[4]) == 1",
+        "false",
+        "test_a_tick_looks_at_all_places_before_it_writes",
+    ),
+    *_without(
+        "tick",
+        "  redis.call('LPUSH', KEYS[3], ARGV[5])\n",
+        "    redis.call('SADD', KEYS[4], ARGV[4])\n",
+        "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n",
+        caught_by="test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
+    ),
+    Mutant(
+        "tick",
+        "  if KEYS[5] then\n    redis.call('SET', KEYS[5], ARGV[6], 'PX', ARGV[7])",
+        "  if false then",
+        "test_the_job_of_a_tick_takes_its_lock_and_is_not_kept_out_by_it",
+    ),
+    Mutant(
+        "tick",
+        "if not is_known then",
+        _NEVER,
+        "test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
+    ),
+    _earlier(
+        "tick",
+        "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n",
+        "if verdict == 'enqueued' then\n",
+    ),
 ]

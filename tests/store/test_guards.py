@@ -7,6 +7,7 @@ the script without its guard.
 from collections.abc import Coroutine
 from typing import Any
 
+import attrs
 from redis.exceptions import ResponseError
 
 from kiq_trio._store.burying import (
@@ -23,8 +24,10 @@ from kiq_trio._store.moving import Move
 from kiq_trio._store.moving import move as move_away
 from kiq_trio._store.registering import Beat, beat, leave, read_counters, register
 from kiq_trio._store.removing import Removal, delete_queue, remove
+from kiq_trio._store.rota import pause_periodic, resume_periodic
 from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import stage
+from kiq_trio._store.ticking import Claim, Order, Ticking, read_ticks, tick
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import (
     FUTURE,
@@ -419,3 +422,80 @@ async def test_an_empty_queue_is_forgotten(redis: Redis) -> None:
     assert await delete_queue(redis, "mail")
 
     assert await names_in(redis, "queues") == {"post"}
+
+
+NIGHTLY = "nightly"
+TICKED = Order("mail", b"1", "jid-1")
+
+
+async def test_a_tick_happens_once_whoever_else_saw_that_it_was_due(
+    redis: Redis,
+) -> None:
+    assert await tick(redis, [Ticking(NIGHTLY, "", "60")]) == ["passed"]
+    twice = [Ticking(NIGHTLY, "60", "120", TICKED)] * 2
+
+    assert await tick(redis, twice) == ["enqueued", "late"]
+
+    assert await waiting(redis, "mail") == [b"1"]
+    assert await names_in(redis, "queues") == {"mail"}
+    assert (await read_ticks(redis, [NIGHTLY])).last == {NIGHTLY: "120"}
+
+
+async def test_a_tick_is_passed_over_if_that_was_asked_for(redis: Redis) -> None:
+    assert await tick(redis, [Ticking(NIGHTLY, "", "60")]) == ["passed"]
+
+    assert await redis.raw("KEYS", "queue*") == []
+    assert (await read_ticks(redis, [NIGHTLY, "other"])).last == {NIGHTLY: "60"}
+
+
+async def test_a_tick_of_a_paused_periodic_passes_without_a_job(redis: Redis) -> None:
+    assert await pause_periodic(redis, NIGHTLY)
+
+    paused = await tick(redis, [Ticking(NIGHTLY, "", "60", TICKED)])
+    assert await resume_periodic(redis, NIGHTLY)
+    resumed = await tick(redis, [Ticking(NIGHTLY, "60", "120", TICKED)])
+
+    assert (paused, resumed) == (["paused"], ["enqueued"])
+    assert await waiting(redis, "mail") == [b"1"]
+
+
+async def test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same(
+    redis: Redis,
+) -> None:
+    await redis.raw("SET", "kiq:unique:token", "another")
+    order = attrs.evolve(TICKED, claim=Claim("token", 60_000))
+
+    assert await tick(redis, [Ticking(NIGHTLY, "", "60", order)]) == ["duplicate"]
+
+    assert await redis.raw("KEYS", "queue*") == []
+    assert await redis.raw("GET", "kiq:unique:token") == b"another"
+    assert (await read_ticks(redis, [NIGHTLY])).last == {NIGHTLY: "60"}
+
+
+async def test_the_job_of_a_tick_takes_its_lock_and_is_not_kept_out_by_it(
+    redis: Redis,
+) -> None:
+    order = attrs.evolve(TICKED, claim=Claim("token", 60_000))
+    ticking = Ticking(NIGHTLY, "", "60", order)
+    assert await tick(redis, [ticking]) == ["enqueued"]
+    assert await redis.raw("GET", "kiq:unique:token") == b"jid-1"
+    assert 0 < await redis.raw("PTTL", "kiq:unique:token") <= 60_000
+
+    # As if Redis had died before the tick was written.
+    await redis.raw("DEL", "kiq:ticks")
+
+    assert await tick(redis, [ticking]) == ["enqueued"]
+
+
+async def test_a_tick_looks_at_all_places_before_it_writes(redis: Redis) -> None:
+    ticking = Ticking(NIGHTLY, "", "60", TICKED)
+    await redis.raw("SET", "queues", "a string")
+    (first,) = await tick(redis, [ticking])
+    assert await redis.raw("EXISTS", "queue:mail") == 0
+    await redis.raw("DEL", "queues")
+    await redis.raw("SET", "queue:mail", "a string")
+    (second,) = await tick(redis, [ticking])
+
+    assert "WRONGTYPE" in str(first)
+    assert "WRONGTYPE" in str(second)
+    assert await redis.raw("KEYS", "*") == [b"queue:mail"]

@@ -49,6 +49,7 @@ def play_torn(mutant: Mutant) -> None:
     mutants = {mutant.script: mutant.text}
     for writes in range(6):
         test_torn.play_stranding(writes, mutants)
+        test_torn.play_ticking(writes, mutants)
         for parting in test_torn.PARTINGS:
             test_torn.play_parting(parting, writes, mutants)
         for before, deed in test_torn.CASES:

@@ -17,6 +17,7 @@ from kiq_trio._store.moving import Move
 from kiq_trio._store.registering import leave
 from kiq_trio._store.settling import Kill, Later, Requeue, Retry
 from kiq_trio._store.staging import stage
+from kiq_trio._store.ticking import Claim, Order, Ticking, tick
 from tests.store.deeds import FUTURE, ME, PAST, held, join, move, put, take
 from tests.store.direct import LINE, DirectServer, call, script_of
 from tests.store.ledger import take_snapshot
@@ -175,6 +176,29 @@ def test_there_is_no_moment_at_which_nobody_looks_after_the_jobs(
     deed: Deed, writes: int
 ) -> None:
     play_parting(deed, writes)
+
+
+def play_ticking(writes: int, mutants: Mapping[str, str] | None = None) -> None:
+    server = DirectServer(lambda: 1_800_000_000.0, mutants)
+    order = Order("mail", b"1", "jid", Claim("token", 60_000))
+    ticking = Ticking("nightly", "60", "120", order)
+    server.do("HSET", "kiq:ticks", "nightly", "60")
+
+    tear(server, tick(LINE, [ticking]), writes)
+    call(server, tick(LINE, [ticking]))
+
+    copies = server.do("LRANGE", "queue:mail", 0, -1)
+    assert copies, "lost"
+    # A twin is the same job: it has the jid of the first.
+    assert len(copies) <= 2
+    assert set(copies) == {b"1"}
+    assert server.do("HGET", "kiq:ticks", "nightly") == b"120"
+    assert server.do("GET", "kiq:unique:token") == b"jid"
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_a_torn_tick_is_not_lost(writes: int) -> None:
+    play_ticking(writes)
 
 
 def tear(server: DirectServer, deed: Coroutine[Any, Any, Any], writes: int) -> None:

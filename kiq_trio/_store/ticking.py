@@ -1,0 +1,123 @@
+"""The ticks of periodic jobs: each exactly once, whoever is there to see it."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import attrs
+
+from kiq_trio._store.doubt import raise_first
+from kiq_trio._store.keys import (
+    PAUSED_PERIODICS,
+    QUEUES,
+    TICKS,
+    queue_key,
+    unique_key,
+)
+from kiq_trio._store.scripts import TICK
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Argument, Command
+
+Verdict: TypeAlias = Literal["enqueued", "passed", "paused", "duplicate", "late"]
+"""What became of a tick.
+
+`enqueued`: its job is in the queue. `passed`: as was asked for. `paused`: somebody
+paused this periodic. `duplicate`: its job is unique, and another one has the lock.
+With each of these, the tick is the last one now. `late`: nothing was done, since the
+last tick is not the one that was expected.
+"""
+
+
+@attrs.frozen
+class Claim:
+    """The lock that a unique job takes.
+
+    Attributes:
+        token: what is locked.
+        lifetime_ms: for how long.
+    """
+
+    token: str
+    lifetime_ms: int
+
+
+@attrs.frozen
+class Order:
+    """A job to enqueue at a tick."""
+
+    queue: str
+    payload: bytes
+    jid: str
+    claim: Claim | None = None
+
+
+@attrs.frozen
+class Ticking:
+    """One tick of a periodic job.
+
+    Attributes:
+        name: of the periodic.
+        last: its last tick as it was read; empty if there was none.
+        tick: epoch seconds, as text.
+        order: what to enqueue; None passes the tick over.
+    """
+
+    name: str
+    last: str
+    tick: str
+    order: Order | None = None
+
+
+@attrs.frozen
+class Reading:
+    """What time it is for Redis, and when each periodic job had its last tick."""
+
+    now: float
+    last: dict[str, str]
+    """By name; those that never had one are left out."""
+
+
+async def read_ticks(redis: Redis, names: Sequence[str]) -> Reading:
+    """Read the clock of Redis and the last ticks of *names*, in one round trip.
+
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try.
+    """
+    commands: list[Command] = [("TIME",), ("HMGET", TICKS, *names)]
+    (seconds, micros), ticks = raise_first(await redis.send(commands))
+    return Reading(
+        int(seconds) + int(micros) / 1_000_000,
+        {
+            name: tick.decode(errors="replace")
+            for name, tick in zip(names, ticks, strict=True)
+            if tick is not None
+        },
+    )
+
+
+async def tick(redis: Redis, tickings: Sequence[Ticking]) -> list[Verdict | Exception]:
+    """Let *tickings* happen, each at most once in the life of the cluster.
+
+    Several of one name are given in their order, each with the one before as its
+    `last`. An error that Redis answered stays in the list.
+
+    Raises:
+        redis.exceptions.ConnectionError: no answer: they may have happened or not,
+            and reading the ticks again tells.
+    """
+    replies = await redis.send([_command(one) for one in tickings])
+    return [
+        reply if isinstance(reply, Exception) else reply.decode() for reply in replies
+    ]
+
+
+def _command(ticking: Ticking) -> Command:
+    order = ticking.order
+    args: list[Argument] = [ticking.name, ticking.last, ticking.tick]
+    if order is None:
+        return TICK([TICKS, PAUSED_PERIODICS, QUEUES, QUEUES], [*args, "", "", "", 0])
+    keys = [TICKS, PAUSED_PERIODICS, queue_key(order.queue), QUEUES]
+    args += [order.queue, order.payload, order.jid]
+    if order.claim is None:
+        return TICK(keys, [*args, 0])
+    keys.append(unique_key(order.claim.token))
+    return TICK(keys, [*args, order.claim.lifetime_ms])
