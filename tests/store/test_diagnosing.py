@@ -16,7 +16,7 @@ async def test_an_empty_server_has_nothing_to_tell(redis: Redis) -> None:
     assert facts.info["redis_version"]
     assert facts.time > 0
     assert facts.registered == facts.backups == facts.graves == facts.paused == set()
-    assert not (facts.shown or facts.waiting or facts.due_at or facts.misfits)
+    assert not any((facts.shown, facts.waiting, facts.due_at, facts.misfits))
     assert facts.dead == 0
 
 
