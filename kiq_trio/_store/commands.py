@@ -62,6 +62,7 @@ COMMANDS = (
     "SADD",
     "SCAN",
     "SCARD",
+    "SET",
     "SMEMBERS",
     "SREM",
     "TIME",

@@ -67,6 +67,11 @@ KEYS = (
     Key(GRAVES, "set", "ids that are buried and still to be drained"),
     Key("kiq:flush|LANE", "string", "number of the lane's last batch, for a day"),
     Key("kiq:unique:TOKEN", "string", "a lock: the jid that owns it, until it expires"),
+    Key(
+        "kiq:dump|TOKEN|ID",
+        "string",
+        "what a process answers to who asks what its tasks are doing, for 60 s",
+    ),
     Key(TICKS, "hash", "name of a periodic job to its last tick, in epoch seconds"),
     Key(PERIODICS, "hash", "name of a periodic job to what it is, in JSON"),
     Key(PAUSED_PERIODICS, "set", "names of periodic jobs that are enqueued no more"),
@@ -98,6 +103,11 @@ def flush_key(lane: str) -> str:
 def unique_key(token: str) -> str:
     """Return the lock of a unique job."""
     return f"kiq:unique:{token}"
+
+
+def dump_key(token: str, identity: str) -> str:
+    """Return the answer of a process to who asks, by the name of *token*."""
+    return f"kiq:dump|{token}|{identity}"
 
 
 def work_key(identity: str) -> str:

@@ -22,6 +22,7 @@ def test_every_function_makes_a_name_that_the_table_knows() -> None:
         keys.calls_key("ID"),
         keys.flush_key("LANE"),
         keys.unique_key("TOKEN"),
+        keys.dump_key("TOKEN", "ID"),
         keys.work_key("ID"),
         keys.signals_key("ID"),
         keys.stat_key("processed"),
