@@ -114,6 +114,24 @@ def ask(request: urllib.request.Request) -> Any:
 
 
 @pytest.mark.slow
+def test_the_tests_of_the_example_pass() -> None:
+    # Named, in case the package was installed before it had a plugin.
+    plugins = ("-p", "pytest_kiq_trio", "-p", "no:cacheprovider")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, EXAMPLES / "test_jobs.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.server
 def test_the_service_runs_what_another_process_enqueues(tmp_path: Path) -> None:
     url = f"embedded://{tmp_path / 'redis'}"
