@@ -4,7 +4,7 @@
       buffer                   a client stops here
         reporters
           presence             alive while anything runs
-            heart, stager, rescuer, sweeper, candidate
+            heart, stager, rescuer, sweeper, candidate, courier
               settler          outlives the consumers
                 crews          consumers, and inside them the producers
 
@@ -26,6 +26,7 @@ from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.candidate import Candidate
+from kiq_trio._services.courier import Courier
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
@@ -34,6 +35,7 @@ from kiq_trio._services.sweeper import Sweeper
 from kiq_trio._services.ticker import Ticker
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._stop import Stop
+from kiq_trio._store.cancelling import CANCEL
 from kiq_trio._store.fitness import check_fitness
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
@@ -175,6 +177,14 @@ async def _serving(
         redis, tools.server, config.schedulers, timing.poll, tools.now, tools.random
     )
     rescuer = Rescuer(redis, timing, tools.now, config.dead_limit, config.dead_timeout)
+    courier = Courier(
+        redis=redis,
+        server=tools.server,
+        lease=lease,
+        followers={CANCEL: plant.follow_cancel},
+        now=tools.now,
+        wait=timing.wait,
+    )
     async with (
         background(presence.run, stop.in_time(presence.leave)),
         background(heart.run, stop.in_time(heart.vanish)),
@@ -183,6 +193,7 @@ async def _serving(
         background(Sweeper(redis, timing.sweep).run),
         _ticking(config, tools, redis),
         _campaigning(config, tools, redis, plant, stop),
+        background(courier.run),
     ):
         yield
 

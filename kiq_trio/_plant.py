@@ -13,14 +13,17 @@ from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
 from kiq_trio._pipeline.failing import Failures
+from kiq_trio._pipeline.gate import Gate
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.recalls import Recall, Recalls
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._services.leadership import Leadership
 from kiq_trio._stop import AFTERMATH, Stop
+from kiq_trio._store.ordering import REMEMBERED, Order
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.config import Config
@@ -54,6 +57,7 @@ class Plant:
         ledger: what runs now.
         settler: what has ended.
         crews: who works off which queue.
+        recalls: which jobs were cancelled.
         leadership: whether we lead the cluster; None if we never do.
     """
 
@@ -61,6 +65,7 @@ class Plant:
     ledger: Ledger
     settler: Settler
     crews: Sequence[Crew]
+    recalls: Recalls
     leadership: Leadership | None
 
     @property
@@ -71,6 +76,13 @@ class Plant:
             and not self.settler.size
             and all(crew.slots.is_empty for crew in self.crews)
         )
+
+    async def follow_cancel(self, order: Order) -> None:
+        """Cancel a job, whether it runs here now or comes later."""
+        recall = Recall(order.reason, order.at)
+        self.recalls.add(order.subject, recall)
+        for crew in self.crews:
+            crew.cancel(order.subject, recall)
 
 
 def build_plant(
@@ -88,11 +100,13 @@ def build_plant(
         random=tools.random,
     )
     runner = build_runner(config, lease)
+    recalls = Recalls(now=tools.now, lifetime=REMEMBERED)
     shared: dict[str, Any] = {
         "runner": runner,
         "settler": settler,
         "broadcast": broadcast,
         "ledger": ledger,
+        "gate": Gate(tools.now, recalls),
         "failures": Failures(
             workers=config.workers,
             on_death=config.on_death,
@@ -121,7 +135,7 @@ def build_plant(
         ]
         crews.append(Crew(producer, consumers, slots, settler))
     leadership = Leadership() if config.campaign else None
-    return Plant(lease, ledger, settler, crews, leadership)
+    return Plant(lease, ledger, settler, crews, recalls, leadership)
 
 
 def build_runner(config: Config, lease: Lease) -> Runner:

@@ -1,7 +1,12 @@
 """What a `Kiq` does to a whole cluster."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kiq_trio._layers import Setup
 from kiq_trio._opened import Opened
+from kiq_trio._pipeline.recalls import is_meant
+from kiq_trio._store.cancelling import Whereabouts, cancel
 from kiq_trio._store.clearing import clear
 from kiq_trio._store.inspecting import read_strangers
 from kiq_trio._store.rota import (
@@ -17,6 +22,7 @@ class Steering(Opened):
     """The part of a `Kiq` that all processes and queues are steered with."""
 
     _setup: Setup
+    _now: Callable[[], float]
 
     async def list_periodics(self) -> list[Listed]:
         """Return the periodic jobs that any process has told of, by name."""
@@ -57,6 +63,42 @@ class Steering(Opened):
                 f"no periodic is called {name!r} (known: {', '.join(known) or 'none'})"
             )
 
+    async def cancel(self, jid: str, *, reason: str = "") -> Whereabouts:
+        """Have a job not run, or stop running, in whatever process.
+
+        One that waits in a queue, is scheduled or is to be retried is deleted, and
+        its lock released; nobody is told, as it runs nowhere. One that runs is
+        cancelled, and then done with: `Aborted("cancelled")`, not retried. A plain
+        function notices it by `trio.from_thread.check_cancelled()`; what swallows
+        its cancellation and returns has succeeded.
+
+        For an hour, every process remembers that the job was cancelled, so that it
+        stops a copy that was on its way. A job enqueued anew under the same jid is
+        another one, and runs, if it is created more than a minute later: by so much
+        the clocks of the processes may differ.
+
+        Args:
+            jid: the name of the job.
+            reason: why, for reporters and logs.
+
+        Returns:
+            `"waiting"`: it was, and is deleted. `"running"`: a process holds it, and
+            has been told; only that process's reporters will know how it ended.
+            `"unknown"`: it is nowhere; it may have ended, or be dead.
+
+        Raises:
+            ConfigError: *jid* is not a name.
+        """
+        _require_name(jid)
+        now = self._now()
+        return await cancel(
+            self._running().redis,
+            jid,
+            reason=reason,
+            now=now,
+            is_meant=lambda job: is_meant(job, now),
+        )
+
     async def clear(self, *, confirm: bool = False) -> None:
         """Delete every job: enqueued, scheduled, to be retried, dead, or held.
 
@@ -76,3 +118,8 @@ class Steering(Opened):
                 "clear(confirm=True) deletes their jobs too"
             )
         await clear(house.redis)
+
+
+def _require_name(jid: Any) -> None:
+    if not isinstance(jid, str) or not jid:
+        raise ConfigError(f"jid must be the name of a job, got {jid!r}")

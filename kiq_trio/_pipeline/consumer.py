@@ -7,12 +7,14 @@ import trio
 
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.failing import Failures
+from kiq_trio._pipeline.gate import Gate
 from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._pipeline.recalls import Recall, is_meant
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.settling import Ack, Kill, Requeue, Settlement
+from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.errors import DecodeError
 from kiq_trio.events import (
     Aborted,
@@ -43,6 +45,7 @@ class Consumer:
         broadcast: tells the reporters.
         ledger: knows what is running.
         failures: finds the next place of what did not succeed.
+        gate: knows which jobs are not to be run.
     """
 
     name: str
@@ -52,14 +55,17 @@ class Consumer:
     broadcast: Broadcast
     ledger: Ledger
     failures: Failures
+    gate: Gate
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
+    _recall: Recall | None = attrs.field(default=None, init=False)
 
     async def run(self) -> None:
         """Work until cancelled from outside, or until the slots are closed."""
         self.ledger.tasks[self.name] = trio.lowlevel.current_task()
         while not self.slots.is_closed:
             self._is_given_up = False
+            self._recall = None
             with trio.CancelScope() as self._life:
                 await self._work_off()
 
@@ -70,6 +76,18 @@ class Consumer:
         """
         self._is_given_up = True
         self._life.cancel()
+
+    def cancel(self, jid: str, recall: Recall) -> None:
+        """Cancel the job that runs here if it is *jid*; it is done with then.
+
+        One that does not hear it, and returns, has succeeded.
+        """
+        run = self.ledger.running.get(self.name)
+        # Read again, for the sake of all the jobs that nobody cancels.
+        job = Job.decode(run.delivery.payload) if run is not None else None
+        if job is not None and job.jid == jid and is_meant(job, recall.at):
+            self._recall = recall
+            self.give_up()
 
     async def _work_off(self) -> None:
         clock, slots, pace = self.runner.clock, self.slots, self.slots.pace
@@ -109,9 +127,9 @@ class Consumer:
         except DecodeError as error:
             self._bury(delivery, error)
             return None
-        expires_at = job.expires_at
-        if expires_at is not None and expires_at <= self.ledger.now():
-            self._end(delivery, job, Aborted("expired"), _ACK)
+        refusal = self.gate.refuse(job)
+        if refusal is not None:
+            self._end(delivery, job, refusal, _ACK)
             return None
         return job
 
@@ -123,11 +141,16 @@ class Consumer:
         outcome: Outcome = Interrupted(0.0)
         settlement: Settlement = _REQUEUE
         try:
-            found = await self.runner.run(job, began)
+            deadline = job.deadline
+            if deadline is None:
+                found = await self.runner.run(job, began)
+            else:
+                left = self.gate.seconds_left(deadline)
+                found = await self.runner.run_for(job, began, left)
             if type(found) is Succeeded:
                 settlement = _ACK
-            elif type(found) is not Interrupted:
-                settlement = await self.failures.settle(delivery, found)
+            else:
+                found, settlement = await self._settle(delivery, found)
             outcome = found
         finally:
             del self.ledger.running[self.name]
@@ -135,6 +158,19 @@ class Consumer:
         if type(outcome) is not Succeeded:
             # A cancellation that was felt in there is felt again here.
             await trio.lowlevel.checkpoint()
+
+    async def _settle(
+        self, delivery: Delivery, found: Outcome
+    ) -> tuple[Outcome, Settlement]:
+        """Return how a run ended that did not succeed, and where its job goes."""
+        settlement: Settlement = _REQUEUE
+        if not isinstance(found, Interrupted | Succeeded):
+            settlement = await self.failures.settle(delivery, found)
+        if self._recall is not None and isinstance(settlement, _AGAIN):
+            # Whatever it made of its cancellation: it is not wanted any more.
+            found = Aborted("cancelled", found.took, self._recall.reason)
+            settlement = await self.failures.settle(delivery, found)
+        return found, settlement
 
     def _end(
         self, delivery: Delivery, job: Job, outcome: Outcome, settlement: Settlement
@@ -156,5 +192,6 @@ class Consumer:
         self.settler.add(delivery, Kill(self.ledger.now(), delivery.payload))
 
 
+_AGAIN = (Requeue, Retry, Later)
 _ACK = Ack()
 _REQUEUE = Requeue()

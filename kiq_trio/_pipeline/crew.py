@@ -7,6 +7,7 @@ import trio
 
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.recalls import Recall
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.settling import Requeue
@@ -66,6 +67,11 @@ class Crew:
         self.slots.take_back()
         for consumer in self.consumers:
             consumer.give_up()
+
+    def cancel(self, jid: str, recall: Recall) -> None:
+        """Cancel one job, if it runs here."""
+        for consumer in self.consumers:
+            consumer.cancel(jid, recall)
 
     def _give_back(self) -> None:
         for delivery in self.slots.take_back():

@@ -79,6 +79,18 @@ class Runner:
         perform = partial(self._perform, worker)
         return await around_performing(self.middleware, perform)(job)
 
+    async def run_for(self, job: Job, began: float, seconds: float) -> Outcome:
+        """Do the same for so many seconds at most: then its deadline aborts the job.
+
+        Not only if it hears it: what ends after its deadline is wanted by nobody.
+        """
+        outcome: Outcome = Interrupted(0.0)
+        with trio.CancelScope(deadline=self.clock() + seconds) as scope:
+            outcome = await self.run(job, began)
+        if scope.cancel_called:
+            return Aborted("deadline", self.clock() - began)
+        return outcome
+
     async def _perform(self, worker: AnyWorker, job: Job) -> Any:
         timeout = worker.options.timeout
         if worker.is_async:

@@ -123,7 +123,11 @@ def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement
         return Kill(at=given.now, payload=job.encode())
     usual = retry_delay(job.retry_count or 0, given.random)
     delay = (usual if wish is None else wish) * given.retry_factor
-    return Retry(at=given.now + delay, payload=job.encode())
+    at = given.now + delay
+    if job.deadline is not None and job.deadline <= at:
+        # It would not be run then, and would keep its lock until then.
+        return Ack()
+    return Retry(at=at, payload=job.encode())
 
 
 def _is_exhausted(job: Job, limit: int, now: float) -> bool:

@@ -5,6 +5,7 @@ A user of Redis (ACL) who may run jobs needs these, and the keys of `keys.py`.
 
 COMMANDS_OF_SCRIPTS = (
     "DEL",
+    "EXPIRE",
     "GET",
     "HDEL",
     "HEXISTS",
@@ -27,6 +28,7 @@ COMMANDS_OF_SCRIPTS = (
     "SISMEMBER",
     "SREM",
     "TIME",
+    "XADD",
     "ZADD",
     "ZCARD",
     "ZREM",
@@ -48,6 +50,7 @@ COMMANDS = (
     "HKEYS",
     "HLEN",
     "HMGET",
+    "HSCAN",
     "HSET",
     "INCRBY",
     "INFO",
@@ -68,6 +71,8 @@ COMMANDS = (
     "TIME",
     "TYPE",
     "UNLINK",
+    "XRANGE",
+    "XREAD",
     "ZCARD",
     "ZRANGE",
     "ZSCAN",

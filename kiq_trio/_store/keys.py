@@ -36,6 +36,7 @@ PERIODICS = "kiq:periodics"
 PAUSED_PERIODICS = "kiq:paused"
 LEADER = "kiq:leader"
 TERM = "kiq:term"
+ORDERS = "kiq:orders"
 
 KEYS = (
     # Sidekiq's, byte for byte.
@@ -76,6 +77,7 @@ KEYS = (
     Key(PERIODICS, "hash", "name of a periodic job to what it is, in JSON"),
     Key(PAUSED_PERIODICS, "set", "names of periodic jobs that are enqueued no more"),
     Key(LEADER, "string", "id of who holds the lead, until it expires; a hint"),
+    Key(ORDERS, "stream", "what all processes are asked to do, about a thousand"),
     Key(TERM, "string", "of the lead: it grows whenever the lead changes hands"),
 )
 

@@ -22,6 +22,7 @@ FETCH = _load("fetch")
 LEAD = _load("lead")
 LEAVE = _load("leave")
 MOVE = _load("move")
+ORDER = _load("order")
 REGISTER = _load("register")
 REMOVE = _load("remove")
 RESIGN = _load("resign")
@@ -40,6 +41,7 @@ SCRIPTS = (
     LEAD,
     LEAVE,
     MOVE,
+    ORDER,
     REGISTER,
     REMOVE,
     RESIGN,

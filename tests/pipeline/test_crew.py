@@ -14,9 +14,11 @@ from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
 from kiq_trio._pipeline.failing import Failures
+from kiq_trio._pipeline.gate import Gate
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
+from kiq_trio._pipeline.recalls import Recalls
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
@@ -74,6 +76,7 @@ async def working(
         clock=trio.current_time,
     )
     ledger = Ledger(now=trio.current_time)
+    gate = Gate(trio.current_time, Recalls(trio.current_time, lifetime=3_600))
     producer = Producer(
         redis=redis,
         queue="q",
@@ -94,6 +97,7 @@ async def working(
             broadcast=broadcast,
             ledger=ledger,
             failures=Failures(runner.workers, [], trio.current_time, dice),
+            gate=gate,
         )
         for n in range(consumers)
     ]

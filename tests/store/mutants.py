@@ -138,6 +138,18 @@ MUTANTS = [
         "redis.call('DEL', KEYS[1])\n",
         caught_by="test_whoever_resigns_frees_the_lead",
     ),
+    # order
+    *_without(
+        "order",
+        "redis.call('EXPIRE', KEYS[1], ARGV[2])\n",
+        caught_by="test_orders_are_kept_for_a_while_and_about_a_thousand_of_them",
+    ),
+    Mutant(
+        "order",
+        "'MAXLEN', '~', ARGV[1], ",
+        "",
+        "test_orders_are_kept_for_a_while_and_about_a_thousand_of_them",
+    ),
     # beat
     Mutant(
         "beat",

@@ -15,14 +15,14 @@ import redis.exceptions
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.script import Script
 from tests.conftest import EPOCH
-from tests.store import test_guards, test_leading, test_torn
+from tests.store import test_guards, test_leading, test_ordering, test_torn
 from tests.store.direct import LINE, WRITES, DirectServer, call
 from tests.store.mutants import MUTANTS, Mutant
 from tests.store.world import World
 
 DIRECTED = {
     name: test
-    for module in (test_guards, test_leading)
+    for module in (test_guards, test_leading, test_ordering)
     for name, test in vars(module).items()
     if name.startswith("test_")
 }

@@ -2,6 +2,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kiq_trio._store.ordering import BEGINNING, Order, give, wait_for_orders
 from kiq_trio._store.waiting import wait_for_work
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import put, waiting
@@ -34,3 +35,32 @@ async def test_who_waits_is_woken_by_work(redis: Redis) -> None:
 async def test_waiting_ends_after_its_time(redis: Redis) -> None:
     with trio.fail_after(30):
         assert not await wait_for_work(redis, "mail", timeout=0.05)
+
+
+ORDER = Order(kind="cancel", subject="abc", at=0.0)
+
+
+async def test_whoever_waits_gets_what_is_given_and_loses_nothing(
+    redis: Redis,
+) -> None:
+    first = await give(redis, ORDER)
+    assert [
+        one.place for one in await wait_for_orders(redis, BEGINNING, timeout=9)
+    ] == [first]
+
+    async def give_later() -> None:
+        await trio.sleep(0.05)
+        await give(redis, ORDER)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(give_later)
+        with trio.fail_after(5):
+            [second] = await wait_for_orders(redis, first, timeout=9)
+
+    assert second.place > first
+    # It is not taken away: the next who asks gets it as well.
+    assert await wait_for_orders(redis, first, timeout=9) == [second]
+
+
+async def test_waiting_in_vain_ends(redis: Redis) -> None:
+    assert await wait_for_orders(redis, BEGINNING, timeout=0.01) == []

@@ -1,0 +1,39 @@
+"""Decides whether a job that was fetched is run at all."""
+
+from collections.abc import Callable
+
+import attrs
+
+from kiq_trio._pipeline.recalls import Recalls
+from kiq_trio.events import Aborted
+from kiq_trio.job import Job
+
+
+@attrs.define(eq=False)
+class Gate:
+    """Lets jobs pass that are still wanted.
+
+    Attributes:
+        now: returns epoch seconds.
+        recalls: what was cancelled of late.
+    """
+
+    now: Callable[[], float]
+    recalls: Recalls
+
+    def refuse(self, job: Job) -> Aborted | None:
+        """Return how *job* ends without a run; None if it may run."""
+        expires_at, deadline = job.expires_at, job.deadline
+        if expires_at is not None and expires_at <= self.now():
+            return Aborted("expired")
+        if deadline is not None and deadline <= self.now():
+            return Aborted("deadline")
+        if self.recalls.by_jid:
+            recall = self.recalls.find(job)
+            if recall is not None:
+                return Aborted("cancelled", detail=recall.reason)
+        return None
+
+    def seconds_left(self, deadline: float) -> float:
+        """Return for how long a job may run whose deadline that is."""
+        return deadline - self.now()
