@@ -21,9 +21,10 @@ import attrs
 from redis.exceptions import ResponseError
 
 from kiq_trio._background import background
-from kiq_trio._pipeline.broadcast import Broadcast, Mailbox
+from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.candidate import Candidate
 from kiq_trio._services.courier import Courier
@@ -60,6 +61,7 @@ class House:
         buffer: jobs on their way to Redis.
         stop: when it must be over.
         plant: what runs jobs; None in a client.
+        broadcast: who is told of them; None in a client, too.
         stand_in: in a sandbox, returns the house of the task that asks.
     """
 
@@ -67,6 +69,7 @@ class House:
     buffer: Buffer
     stop: Stop
     plant: Plant | None = None
+    broadcast: Broadcast | None = None
     stand_in: "Callable[[], House] | None" = None
 
 
@@ -105,7 +108,7 @@ async def open_house(
                 await check_fitness(redis)
             broadcast = Broadcast([Mailbox(reporter) for reporter in reporters])
             plant = build_plant(config, tools, redis, broadcast)
-            house.plant = plant
+            house.plant, house.broadcast = plant, broadcast
             async with (
                 _reporting(broadcast, stop),
                 _serving(config, tools, redis, plant, stop, portrait, on_signal),

@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -18,6 +18,11 @@ from kiq_trio.worker import AnyWorker, Worker
 
 SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
+
+LOG_FORMATS = ("json", "human")
+"""What `log_format` may be."""
+
+LogFormat: TypeAlias = Literal["json", "human"]
 
 TEST_MODES = ("disabled", "sandbox", "inline")
 """What `test_mode` may be."""
@@ -220,6 +225,7 @@ class Config:
         client_middleware: async functions of `(job, call_next)` around enqueueing, the
             first one outermost.
         server_middleware: such functions around the workers.
+        log_format: "json" or "human", for the lines about jobs in the log.
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
@@ -273,6 +279,7 @@ class Config:
     server_middleware: tuple[ServerMiddleware, ...] = attrs.field(
         default=(), converter=_server_middleware
     )
+    log_format: LogFormat = attrs.field(default="json", validator=_one_of(LOG_FORMATS))
 
     def __attrs_post_init__(self) -> None:
         periodics = gather(self.periodics, self.workers.values())

@@ -1,5 +1,6 @@
 """What happens to a job, told to reporters in this order: started, then ended."""
 
+from types import TracebackType
 from typing import TypeAlias
 
 import attrs
@@ -29,6 +30,11 @@ class Failed:
 
     error: BaseException
     took: float
+
+    @property
+    def traceback(self) -> TracebackType | None:
+        """Where it was raised."""
+        return self.error.__traceback__
 
 
 @attrs.define

@@ -13,9 +13,9 @@ import trio
 from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
 from kiq_trio._leading import Leading
+from kiq_trio._listening import Listening
 from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
-from kiq_trio._reporters.logger import Logger
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._sandboxing import Sandboxing
 from kiq_trio._services.heartbeat import Portrait
@@ -31,7 +31,7 @@ from kiq_trio.reporter import Reporter
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Enqueuing, Leading, Sandboxing, Steering):
+class Kiq(Enqueuing, Leading, Listening, Sandboxing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -217,13 +217,7 @@ class Kiq(Enqueuing, Leading, Sandboxing, Steering):
                 is_embedded=self.is_embedded,
                 version=__version__,
             ),
-            reporters=[
-                Logger(),
-                self.instrumenter,
-                self.stats,
-                *config.extra_reporters,
-                *reporters,
-            ],
+            reporters=[*self._reporters(config), *reporters],
             on_signal=self._obey,
         )
 

@@ -1,6 +1,7 @@
 """Listening to what happens to jobs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from kiq_trio.events import (
     KINDS,
@@ -21,10 +22,28 @@ class Reporter:
 
     Every reporter has a task and a bounded channel of its own. One that raises
     loses the batch it was told, and goes on with the next after a pause; one that
-    lags loses events as well. Both are logged. Neither can lose, repeat or delay a
-    job: how one ended is told after Redis knows. State may be kept on the instance,
-    which only its task touches.
+    lags loses events as well. Both are logged, counted by `Kiq.count_lost_events`,
+    and told to it by `handle_lost`. Neither can lose, repeat or delay a job: how one
+    ended is told after Redis knows. State may be kept on the instance, which only
+    its task touches.
     """
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open what it needs while it listens; override it for files and connections.
+
+        It is entered before the first event, and left when the last one was told,
+        by Trio's rules for both: a nursery opened here is a home for tasks::
+
+            @asynccontextmanager
+            async def lifespan(self):
+                async with await trio.open_file("jobs.log", "a") as self.file:
+                    yield
+
+        If that or a handler raises, it is left and, after a pause, entered anew.
+        Meanwhile events wait.
+        """
+        yield
 
     def interests(self) -> frozenset[type]:
         """Return the kinds of events to be told of; asked anew for each batch.
@@ -61,6 +80,9 @@ class Reporter:
 
     async def handle_stopped(self, job: Job) -> None:
         """The job has left its consumer, however it went; told last."""
+
+    async def handle_lost(self, count: int) -> None:
+        """So many events were lost just before those that are told next."""
 
     async def _handle_ended(self, event: Ended) -> None:
         job, outcome = event.job, event.outcome

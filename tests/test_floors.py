@@ -42,6 +42,7 @@ FLOORS: dict[str, int] = {
     "_configured": 6,
     "_enqueuing": 6,
     "_leading": 6,
+    "_listening": 6,
     "_steering": 6,
     "_sandbox": 6,
     "_sandboxing": 6,

@@ -1,4 +1,4 @@
-"""Writes one line of JSON for each thing that happens to a job."""
+"""Writes one line for each thing that happens to a job."""
 
 import logging
 import traceback
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kiq_trio import encoder
+from kiq_trio.config import LogFormat
 from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Snoozed, Started
 from kiq_trio.job import Job
 from kiq_trio.reporter import Reporter
@@ -17,11 +18,22 @@ _BAD_NEWS = frozenset({Failed, Aborted})
 
 
 class Logger(Reporter):
-    """Logs jobs to the logger `kiq_trio.jobs`, in Kiq's fields.
+    """Logs jobs to the logger `kiq_trio.jobs`, for machines or for people.
 
+    For machines a line is JSON, with Kiq's fields; handlers that want the fields
+    themselves find them in the record's attribute `kiq`, whatever the format.
     Failures and aborts are warnings, everything else is for information. Arguments
     are never logged: they may be secrets.
+
+    Args:
+        format: "json" or "human".
     """
+
+    def __init__(self, format: LogFormat = "json") -> None:  # noqa: A002 - it is one.
+        self._write = _to_json if format == "json" else _to_sentence
+
+    def __repr__(self) -> str:
+        return "<Logger>"
 
     def interests(self) -> frozenset[type]:
         """Listen only to what the logger's level lets through."""
@@ -35,7 +47,8 @@ class Logger(Reporter):
             level = logging.INFO
             if type(event) is Ended and type(event.outcome) in _BAD_NEWS:
                 level = logging.WARNING
-            logger.log(level, "%s", encoder.encode(describe(event)).decode())
+            fields = describe(event)
+            logger.log(level, "%s", self._write(fields), extra={"kiq": fields})
 
 
 def describe(event: Event) -> dict[str, Any]:
@@ -66,6 +79,25 @@ _NAMES = {
     "Interrupted": "interrupted",
     "Snoozed": "snoozed",
 }
+
+
+def _to_json(fields: dict[str, Any]) -> str:
+    return encoder.encode(fields).decode()
+
+
+def _to_sentence(fields: dict[str, Any]) -> str:
+    """Return *fields* as `Mailer 3f2a in mail: failure after 1.5 s, ValueError: no`."""
+    event = fields["event"].removeprefix("job_")
+    line = f"{fields['worker']} {fields['jid']} in {fields['queue']}: {event}"
+    if "timing" in fields:
+        line += f" after {fields['timing']:.3g} s"
+    if "seconds" in fields:
+        line += f", again in {fields['seconds']:g} s"
+    if (count := fields.get("retry_count")) is not None:
+        line += f", retry {count + 1}"
+    told = [fields[name] for name in ("reason", "detail", "message") if name in fields]
+    # Whatever an error or a name holds, a line is a line.
+    return " ".join(", ".join([line, *told]).split())
 
 
 def _fields(event: str, job: Job) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import attrs
 
 from kiq_trio._background import background
-from kiq_trio._pipeline.broadcast import Broadcast, Mailbox
+from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._store.fetching import Delivery, fetch
 from kiq_trio._store.keys import backup_key

@@ -10,7 +10,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio._background import background
-from kiq_trio._pipeline.broadcast import MAILBOX_LIMIT, Broadcast, Mailbox
+from kiq_trio._pipeline.broadcast import Broadcast
+from kiq_trio._pipeline.mailbox import MAILBOX_LIMIT, Mailbox
 from kiq_trio._reporters.logger import Logger
 from kiq_trio.events import (
     KINDS,
@@ -241,3 +242,194 @@ async def test_the_default_reporter_sorts_events_for_its_subclasses(
         "interrupted",
         "stopped",
     ]
+
+
+class Fragile(Ears):
+    """Opens and closes, and fails at it if told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.diary: list[str] = []
+        self.misses = 0
+        self.lost: list[int] = []
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        if self.misses:
+            self.misses -= 1
+            raise OSError("no connection")
+        self.diary.append("open")
+        try:
+            yield
+        finally:
+            self.diary.append("close")
+
+    async def handle_events(self, events: Sequence[Event]) -> None:
+        await super().handle_events(events)
+        self.diary += [event.job.jid for event in events]
+
+    async def handle_lost(self, count: int) -> None:
+        self.lost.append(count)
+
+
+async def test_what_a_reporter_needs_is_open_while_it_listens(
+    autojump_clock: MockClock,
+) -> None:
+    fragile = Fragile()
+    async with telling(fragile) as broadcast:
+        broadcast.tell(started(1))
+        await wait_all_tasks_blocked()
+        broadcast.tell(started(2))
+        broadcast.close()
+        await broadcast.wait_heard()
+
+    assert fragile.diary == ["open", "1", "2", "close"]
+    assert fragile.lost == []
+
+
+async def test_one_that_raises_is_closed_and_opened_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fragile = Fragile()
+    fragile.crashes = 1
+    async with telling(fragile) as broadcast:
+        for n in range(3):
+            broadcast.tell(started(n))
+            await trio.sleep(10)
+
+        assert fragile.diary == ["open", "close", "open", "1", "2"]
+        assert broadcast.count_lost(fragile) == broadcast.count_lost() == 1
+        assert broadcast.count_lost(Ears()) == 0
+    assert fragile.lost == [1]
+    assert "raised: it goes on in 0.2 s, and has lost 1 events" in caplog.text
+    assert "goes on: it lost 1" in caplog.text
+
+
+async def test_events_wait_for_one_that_cannot_be_opened_yet(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fragile = Fragile()
+    fragile.misses = 5
+    async with telling(fragile) as broadcast:
+        broadcast.tell(started(1))
+        await trio.sleep(60)
+
+        assert fragile.diary == ["open", "1"]
+        assert broadcast.count_lost() == 0
+    assert caplog.text.count("OSError: no connection") == 5
+
+
+async def test_at_the_end_nobody_waits_for_one_that_cannot_be_opened(
+    autojump_clock: MockClock,
+) -> None:
+    fragile = Fragile()
+    fragile.misses = 10**9
+    async with telling(fragile) as broadcast:
+        broadcast.tell(started(1))
+        await trio.sleep(60)
+        broadcast.tell(started(2))
+        broadcast.close()
+        await broadcast.wait_heard()
+
+        assert broadcast.count_lost() == 2
+    assert trio.current_time() < 60 + 6
+
+
+async def test_one_that_raises_at_the_end_is_told_the_rest_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    fragile = Fragile()
+    fragile.crashes = 1
+    async with telling(fragile) as broadcast:
+        broadcast.tell(started(1))
+        await wait_all_tasks_blocked()
+        broadcast.tell(started(2))
+        broadcast.close()
+        await broadcast.wait_heard()
+
+    assert fragile.heard == ["2"]
+    assert fragile.diary[-1] == "close"
+
+
+async def test_one_whose_closing_raises_is_over_all_the_same(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Leaky(Fragile):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncIterator[None]:
+            yield
+            raise OSError("not flushed")
+
+    leaky = Leaky()
+    async with telling(leaky) as broadcast:
+        broadcast.tell(started(1))
+        broadcast.close()
+        await broadcast.wait_heard()
+
+    assert leaky.heard == ["1"]
+    assert caplog.text.count("OSError: not flushed") == 1
+
+
+async def test_a_task_of_a_reporters_own_that_raises_is_its_own_fault(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Busy(Fragile):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncIterator[None]:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.upload)
+                yield
+                nursery.cancel_scope.cancel()
+
+        async def upload(self) -> None:
+            await trio.sleep(5)
+            self.diary.append("upload")
+            raise OSError("upload failed")
+
+    busy, strong = Busy(), Ears()
+    async with telling(busy, strong) as broadcast:
+        for n in range(3):
+            broadcast.tell(started(n))
+            await trio.sleep(4)
+
+    assert busy.heard == strong.heard == ["0", "1", "2"]
+    assert "OSError: upload failed" in caplog.text
+
+
+async def test_one_that_lags_is_told_what_it_lost_where_it_is_missing(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Fragile()
+    slow.takes = 1.0
+    async with telling(slow) as broadcast:
+        for n in range(MAILBOX_LIMIT + 11):
+            broadcast.tell(started(n))
+            await wait_all_tasks_blocked()
+        await trio.sleep(100)
+        # Not yet: it has half of them to work off first.
+        broadcast.tell(started(-1))
+        await trio.sleep(500)
+        broadcast.tell(started(-2))
+        await trio.sleep(1_000)
+
+        assert slow.lost == [11]
+        assert slow.heard[-2:] == [str(MAILBOX_LIMIT), "-2"]
+        assert broadcast.count_lost(slow) == 11
+    assert caplog.text.count("lags: it loses events") == 1
+    assert caplog.text.count("takes events again: it lost 11") == 1
+
+
+async def test_one_that_lags_until_the_end_is_told_at_the_end(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Fragile()
+    slow.takes = 1.0
+    async with telling(slow) as broadcast:
+        for n in range(MAILBOX_LIMIT + 11):
+            broadcast.tell(started(n))
+            await wait_all_tasks_blocked()
+        broadcast.close()
+        await broadcast.wait_heard()
+
+    assert slow.lost == [10]
+    assert caplog.text.count("takes events again: it lost 10") == 1

@@ -7,13 +7,16 @@ import pytest
 
 from kiq_trio._reporters.instrumenter import (
     ABORTED,
+    ANY,
     FAILURE,
+    INTERRUPTED,
     SNOOZED,
     STARTED,
     SUCCESS,
     EventName,
     Instrumenter,
 )
+from kiq_trio.errors import ConfigError
 from kiq_trio.events import (
     KINDS,
     Aborted,
@@ -148,3 +151,56 @@ def test_it_listens_only_while_anybody_is_attached() -> None:
     assert instrumenter.interests() == KINDS
     instrumenter.detach(SUCCESS, meter)
     assert instrumenter.interests() == frozenset()
+
+
+async def test_one_attached_to_all_is_told_the_name_of_each() -> None:
+    instrumenter, meter = Instrumenter(), Meter()
+    instrumenter.attach(ANY, meter)
+
+    await instrumenter.handle_events(ALL)
+
+    assert [name for name, _, _ in meter.calls] == [
+        STARTED,
+        SUCCESS,
+        FAILURE,
+        ABORTED,
+        INTERRUPTED,
+        SNOOZED,
+    ]
+    assert meter.calls[-2] == (INTERRUPTED, {"value": 1, "timing": 3.0}, WHO)
+
+
+async def test_one_attached_to_all_that_raises_is_detached_from_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    instrumenter = Instrumenter()
+
+    @instrumenter.on(ANY)
+    def broken(*_: Any) -> None:
+        raise KeyError("my bug")
+
+    await instrumenter.handle_events(ALL)
+
+    assert caplog.text.count("it is detached from") == 1
+    assert instrumenter.interests() == frozenset()
+
+
+async def test_a_function_may_be_attached_to_several_names_by_decoration() -> None:
+    instrumenter, calls = Instrumenter(), []
+
+    @instrumenter.on(STARTED, FAILURE)
+    def note(name: EventName, *_: Any) -> None:
+        calls.append(name)
+
+    await instrumenter.handle_events(ALL)
+    instrumenter.detach(FAILURE, note)
+    await instrumenter.handle_events(ALL)
+
+    assert calls == [STARTED, FAILURE, STARTED]
+
+
+def test_a_name_that_no_event_has_is_refused() -> None:
+    name: Any = ("kiq", "job", "sucess")
+
+    with pytest.raises(ConfigError, match=r"one of started, success, .* 'sucess'"):
+        Instrumenter().attach(name, Meter())

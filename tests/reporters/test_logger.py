@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kiq_trio._reporters.logger import Logger
+from kiq_trio.config import LogFormat
 from kiq_trio.events import (
     KINDS,
     Aborted,
@@ -143,3 +144,45 @@ def test_only_what_the_level_lets_through_is_listened_to(
     caplog.set_level(level, logger="kiq_trio.jobs")
 
     assert Logger().interests() == kinds
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Started(JOB), "Mailer j-1 in mail: started"),
+        (Ended(JOB, Succeeded(0.0123)), "Mailer j-1 in mail: success after 0.0123 s"),
+        (
+            Ended(JOB, Failed(ValueError("no\nsuch"), 1.5)),
+            "Mailer j-1 in mail: failure after 1.5 s, retry 4, ValueError: no such",
+        ),
+        (
+            Ended(JOB, Aborted("cancelled", 2.0, "by hand")),
+            "Mailer j-1 in mail: aborted after 2 s, cancelled, by hand",
+        ),
+        (
+            Ended(JOB, Snoozed(60, 0.5)),
+            "Mailer j-1 in mail: snoozed after 0.5 s, again in 60 s",
+        ),
+        (
+            Ended(JOB.set(queue="a\nb"), Interrupted(3.0)),
+            "Mailer j-1 in a b: interrupted after 3 s",
+        ),
+    ],
+)
+async def test_a_line_for_people_is_a_line(
+    lines: pytest.LogCaptureFixture, event: Event, line: str
+) -> None:
+    await Logger("human").handle_events([event])
+
+    [record] = lines.records
+    assert record.getMessage() == line
+
+
+@pytest.mark.parametrize("format_", ["json", "human"])
+async def test_the_fields_are_there_for_handlers_that_want_them(
+    lines: pytest.LogCaptureFixture, format_: LogFormat
+) -> None:
+    await Logger(format_).handle_events([Started(JOB)])
+
+    [record] = lines.records
+    assert vars(record)["kiq"] == {**BASE, "event": "job_started"}

@@ -31,6 +31,7 @@ async def greet() -> None: ...
         ({"workers": greet}, "workers must be a list, got <Worker greet>"),
         ({"schedulers": "retry"}, "schedulers must be a list, got 'retry'"),
         ({"workers": [print]}, r"workers\[0\] must be made by @worker"),
+        ({"log_format": "xml"}, "log_format must be one of 'json', 'human', got 'xml'"),
         ({"client_opts": []}, r"client_opts must map names to values, got \[\]"),
         ({"client_opts": {"db": 1}}, "client_opts may hold 'redis_url' and .*'db'"),
         (
