@@ -64,10 +64,16 @@ class Wanted:
     def fits(self, placed: Placed) -> bool:
         """Whether this is such a job; what is no job is none."""
         job = placed.job
-        return job is not None and (
+        return job is not None and self.fits_job(
+            job, queue_of(placed.place) or job.queue
+        )
+
+    def fits_job(self, job: Job, queue: str) -> bool:
+        """Whether *job*, of *queue*, is such a one."""
+        return (
             self.jid in (None, job.jid)
             and self.job_class in (None, job.job_class, job.rest.get("wrapped"))
-            and self.queue in (None, queue_of(placed.place) or job.queue)
+            and self.queue in (None, queue)
         )
 
     @property

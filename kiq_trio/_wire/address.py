@@ -12,6 +12,7 @@ HostPort = tuple[str, int]
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
+_ESCAPES = "; a password's / ? # @ are written %2F %3F %23 %40"
 _CERT_REQS = ("none", "optional", "required")
 
 
@@ -60,7 +61,9 @@ class Address:
         except ConfigError:
             raise
         except ValueError as error:
-            raise ConfigError(f"Redis URL: {error}") from None
+            # What is quoted there may be the half of a password with a / in it.
+            what = str(error).partition(" as ")[0]
+            raise ConfigError(f"Redis URL: {what}{_ESCAPES}") from None
 
     def __str__(self) -> str:
         if self.path is not None:
@@ -93,7 +96,8 @@ def _checked(parts: SplitResult, options: dict[str, Any]) -> Address:
         if name not in known:
             raise ConfigError(_unknown("option", name, sorted(known)))
     if parts.scheme != "unix" and not _says_db(parts.path):
-        raise ConfigError(f"Redis URL: expected /<database>, got {parts.path!r}")
+        got = _ESCAPES if "@" in parts.path else f", got {parts.path!r}"
+        raise ConfigError(f"Redis URL: expected /<database>{got}")
     if options.get("protocol", 3) not in {2, 3}:
         raise ConfigError(_unknown("protocol", options["protocol"], (2, 3)))
     if parts.scheme == "unix" and not options.get("path"):

@@ -56,6 +56,11 @@ class Redis(_redispy.Commands):
         return self._supervisor.generation
 
     @property
+    def last_loss(self) -> BaseException | None:
+        """Why there was no connection the last time there was none."""
+        return self._supervisor.last_loss
+
+    @property
     def callbacks(self) -> _redispy.Callbacks:
         """What makes redis-py's types of the server's replies."""
         connection = self._supervisor.connection

@@ -37,7 +37,10 @@ def server_from_url(
         ConfigError: the URL cannot be read, or needs an extra that is missing.
     """
     url = find_url(url)
-    scheme = url.partition("://")[0]
+    scheme, sign, _ = url.partition("://")
+    if not sign:
+        # Not to be shown: what is no URL may be a password all the same.
+        raise ConfigError("Redis URL: it has no scheme, such as redis://")
     if scheme == "memory":
         if MemoryServer is None:  # pragma: no cover - without the extra.
             raise ConfigError("memory:// needs fakeredis: install kiq-trio[memory]")

@@ -45,6 +45,7 @@ class Supervisor:
         self.state: State = "connecting"
         self.generation = 0
         self.final_error: Exception | None = None
+        self.last_loss: BaseException | None = None
         self._scripts = scripts
         self._random = random
         self._lost_at: float | None = None
@@ -115,6 +116,7 @@ class Supervisor:
     def _lose(self, reason: BaseException) -> None:
         self.connection = None
         self.state = "down"
+        self.last_loss = reason
         if self._lost_at is None:
             self._lost_at = trio.current_time()
             _logger.warning(

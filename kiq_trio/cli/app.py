@@ -3,9 +3,17 @@
 import typer
 
 from kiq_trio._version import __version__
+from kiq_trio.cli.commands.clear import clear
+from kiq_trio.cli.commands.dead import dead
 from kiq_trio.cli.commands.demo import demo
 from kiq_trio.cli.commands.doctor import doctor
+from kiq_trio.cli.commands.enqueue import enqueue
+from kiq_trio.cli.commands.jobs import jobs
+from kiq_trio.cli.commands.processes import processes
+from kiq_trio.cli.commands.queues import queues
+from kiq_trio.cli.commands.retry import retry
 from kiq_trio.cli.commands.run import run
+from kiq_trio.cli.commands.stats import stats
 
 app = typer.Typer(
     help="Background jobs for Trio, in Sidekiq's format.",
@@ -13,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     # Theirs shows the local variables of every frame, which may be secrets.
     pretty_exceptions_enable=False,
+    # Every flag has a variable: KIQ_TRIO_STATS_INTERVAL, KIQ_TRIO_JOBS_LIST_PAGE.
+    context_settings={"auto_envvar_prefix": "KIQ_TRIO"},
 )
 
 
@@ -26,5 +36,15 @@ def version() -> None:
     print(f"kiq_trio {__version__}")
 
 
-for command in (run, doctor, demo, version):
+for command in (run, enqueue, stats, doctor, clear, demo, version):
     app.command()(command)
+
+GROUPS = {
+    "queues": queues,
+    "jobs": jobs,
+    "retry": retry,
+    "dead": dead,
+    "processes": processes,
+}
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name, no_args_is_help=True)

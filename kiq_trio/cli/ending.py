@@ -1,5 +1,6 @@
 """How a command ends: exit codes, and the one sentence that goes with a failure."""
 
+import json
 import sys
 import traceback
 from typing import NoReturn
@@ -14,12 +15,18 @@ MISUSED = 2
 INTERRUPTED = 130
 
 
-def fail(error: Exception | str) -> NoReturn:
+def fail(
+    error: Exception | str, *, code: int = FAILED, as_json: bool = False
+) -> NoReturn:
     """Say what is wrong in one sentence, and end.
 
-    Where the user's own code raised, its traceback comes first.
+    Where the user's own code raised, its traceback comes first. In JSON the
+    sentence is the `error` of an object, on standard error as well.
     """
     if isinstance(error, Exception) and error.__cause__ is not None:
         traceback.print_exception(error.__cause__)
-    print(f"kiq-trio: {error}", file=sys.stderr)
-    raise typer.Exit(FAILED)
+    said = f"kiq-trio: {error}"
+    if as_json:
+        said = json.dumps({"error": str(error), "code": code})
+    print(said, file=sys.stderr)
+    raise typer.Exit(code)

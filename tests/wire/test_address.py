@@ -105,3 +105,20 @@ def test_a_url_chooses_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_memory_server_tells_the_time_of_the_clock_it_is_given() -> None:
     assert server_from_url("memory://", clock=lambda: 5.0).clock() == 5.0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:pass/word@h:1/0",
+        "redis://:pass#word@h:1/0",
+        "redis://:1/pass@h:1/0",
+        "rediss+sentinel://:1/pass@h:1/0",
+        ":pass@h:1/0",
+    ],
+)
+def test_an_error_shows_no_part_of_a_password(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        server_from_url(url)
+
+    assert "pass" not in str(caught.value).replace("a password's", "")

@@ -1,0 +1,28 @@
+"""`kiq-trio clear`: starting over."""
+
+from kiq_trio._store.clearing import clear as clear_everything
+from kiq_trio._store.counting import read_totals
+from kiq_trio._store.inspecting import read_strangers
+from kiq_trio.cli.asking import Yes, confirm
+from kiq_trio.cli.link import Link, linked
+
+
+@linked
+def clear(link: Link, *, yes: Yes = False) -> None:
+    """Delete every job: enqueued, scheduled, to be retried, dead or held.
+
+    While processes are registered, these may be the jobs of others: then it is done
+    with --yes only.
+    """
+    strangers = link.ask(lambda redis: read_strangers(redis, ""))
+    if strangers and not yes:
+        link.fail(
+            f"processes are registered ({', '.join(strangers)}); "
+            "clear --yes deletes their jobs too"
+        )
+    confirm(link, "Delete every job in this Redis?", yes=yes)
+    totals = link.ask(read_totals)
+    count = totals.enqueued + totals.scheduled + totals.retry + totals.dead
+    count += totals.held
+    link.ask(clear_everything)
+    link.answer({"done": count, "of": count}, f"{count:,} deleted")

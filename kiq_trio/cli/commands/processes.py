@@ -1,0 +1,100 @@
+"""`kiq-trio processes`: who is there, and asking them to leave."""
+
+from typing import Annotated
+
+import typer
+
+from kiq_trio._store.signalling import Signal, send_signal
+from kiq_trio._store.watching import ProcessView, read_processes
+from kiq_trio._wire.client import Redis
+from kiq_trio.cli.asking import Yes, confirm
+from kiq_trio.cli.describing import describe_process, table_of_processes
+from kiq_trio.cli.ending import FAILED, MISUSED
+from kiq_trio.cli.link import Link, linked
+
+processes = typer.Typer(help="See processes, Ruby's included; quiet and stop them.")
+
+Identity = Annotated[
+    str | None,
+    typer.Argument(metavar="[IDENTITY]", help="Which process; or give --all."),
+]
+All = Annotated[bool, typer.Option("--all", "-a", help="All that obey.")]
+
+
+@processes.command("list")
+@linked
+def list_(
+    link: Link,
+    *,
+    at_least: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Exit with 1 if there are fewer."),
+    ] = None,
+) -> None:
+    """List processes as they showed themselves last, with the age of their beat.
+
+    `silent` is one that has shown nothing for a minute, but may hold jobs.
+    """
+    seen = link.ask(read_processes)
+    items = list(map(describe_process, seen))
+    shown = table_of_processes(seen) if seen else "there are no processes"
+    link.answer({"items": items, "total": len(items)}, shown)
+    if at_least is not None and len(seen) < at_least:
+        raise typer.Exit(FAILED)
+
+
+@processes.command("quiet")
+@linked
+def quiet(link: Link, *, identity: Identity = None, everyone: All = False) -> None:
+    """Have a process take no more jobs; it does so within 10 s."""
+    _send(link, "TSTP", identity, everyone=everyone, asked="to take no more jobs")
+
+
+@processes.command("stop")
+@linked
+def stop(
+    link: Link, *, identity: Identity = None, everyone: All = False, yes: Yes = False
+) -> None:
+    """Have a process end gracefully; it begins to within 10 s."""
+    who = "all processes" if everyone else f"the process {identity}"
+    if everyone or identity:
+        confirm(link, f"Stop {who}?", yes=yes)
+    _send(link, "TERM", identity, everyone=everyone, asked="to stop")
+
+
+@processes.command("dump")
+@linked
+def dump(link: Link, *, identity: Identity = None, everyone: All = False) -> None:
+    """Have a process log what each of its tasks is doing, within 10 s."""
+    asked = "to log what it is doing"
+    _send(link, "TTIN", identity, everyone=everyone, asked=asked)
+
+
+def _send(
+    link: Link, signal: Signal, identity: str | None, *, everyone: bool, asked: str
+) -> None:
+    if (identity is None) is not everyone:
+        link.fail("give the identity of a process, or --all", code=MISUSED)
+
+    async def send(redis: Redis) -> tuple[list[str], list[str]]:
+        seen = await read_processes(redis)
+        meant = [one for one in seen if everyone or one.identity == identity]
+        obeying = [one.identity for one in meant if _obeys(one, signal)]
+        for one in obeying:
+            await send_signal(redis, one, signal)
+        return obeying, [one.identity for one in meant if one.identity not in obeying]
+
+    sent, deaf = link.ask(send)
+    if identity is not None and not sent:
+        reason = "is part of a program, or silent, and obeys no such signal"
+        link.fail(f"{identity} {reason}" if deaf else f"no process {identity}")
+    lines = [f"{one} is asked {asked}" for one in sent]
+    lines += [f"{one} obeys no such signal" for one in deaf]
+    link.answer(
+        {"done": len(sent), "of": len(sent) + len(deaf), "items": sent},
+        *(lines or ["there are no processes"]),
+    )
+
+
+def _obeys(process: ProcessView, signal: Signal) -> bool:
+    return process.is_shown and (signal == "TTIN" or not process.is_embedded)

@@ -1,0 +1,83 @@
+"""`kiq-trio retry`: jobs that failed, and wait for their next attempt."""
+
+import typer
+
+from kiq_trio._store.browsing import Wanted
+from kiq_trio._store.keys import RETRY
+from kiq_trio._store.tending import cannot_run, delete, kill
+from kiq_trio.cli.asking import Yes
+from kiq_trio.cli.commands.jobs import run_now
+from kiq_trio.cli.filtering import OnlyClass, OnlyJid, OnlyQueue, Page, PerPage
+from kiq_trio.cli.link import Link, linked
+from kiq_trio.cli.listing import PER_PAGE, list_jobs
+from kiq_trio.cli.targeting import All, OneJid, Target
+from kiq_trio.cli.toiling import Toil
+
+retry = typer.Typer(help="See jobs that failed; retry them now, kill or delete them.")
+
+
+@retry.command("list")
+@linked
+def list_(
+    link: Link,
+    *,
+    job_class: OnlyClass = None,
+    queue: OnlyQueue = None,
+    jid: OnlyJid = None,
+    page: Page = 1,
+    per_page: PerPage = PER_PAGE,
+) -> None:
+    """List jobs that wait for their next attempt, the earliest first."""
+    wanted = Wanted(jid=jid, job_class=job_class, queue=queue)
+    list_jobs(link, [RETRY], wanted, page=page, per_page=per_page)
+
+
+@retry.command("run")
+@linked
+def run(
+    link: Link,
+    *,
+    jid: OneJid = None,
+    everything: All = False,
+    job_class: OnlyClass = None,
+    queue: OnlyQueue = None,
+) -> None:
+    """Retry a job now, or all; the attempt does not count as one of its retries."""
+    target = Target(RETRY, jid, everything, Wanted(job_class=job_class, queue=queue))
+    toil = Toil(link, "put into their queues", run_now, stays=cannot_run)
+    target.be_done(toil, "Retry {}?", yes=True)
+
+
+@retry.command("kill")
+@linked
+def kill_(
+    link: Link,
+    *,
+    jid: OneJid = None,
+    everything: All = False,
+    job_class: OnlyClass = None,
+    queue: OnlyQueue = None,
+    yes: Yes = False,
+) -> None:
+    """Give a job up, or all: move them to the dead set.
+
+    They can be run again from there. No callback of your program hears of it.
+    """
+    target = Target(RETRY, jid, everything, Wanted(job_class=job_class, queue=queue))
+    target.be_done(Toil(link, "killed", kill), "Kill {}?", yes=yes)
+
+
+@retry.command("delete")
+@linked
+def delete_(
+    link: Link,
+    *,
+    jid: OneJid = None,
+    everything: All = False,
+    job_class: OnlyClass = None,
+    queue: OnlyQueue = None,
+    yes: Yes = False,
+) -> None:
+    """Delete a job, or all; there is no way back."""
+    target = Target(RETRY, jid, everything, Wanted(job_class=job_class, queue=queue))
+    target.be_done(Toil(link, "deleted", delete), "Delete {}?", yes=yes)

@@ -1,0 +1,100 @@
+"""`kiq-trio stats`: how much of everything there is."""
+
+from typing import Annotated, Any
+
+import attrs
+import trio
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from kiq_trio._store.counting import Totals, read_totals
+from kiq_trio._wire.client import Redis
+from kiq_trio.cli.answering import Column, make_table, tell_span
+from kiq_trio.cli.connecting import Patience
+from kiq_trio.cli.describing import describe_queue, table_of_queues
+from kiq_trio.cli.ending import FAILED
+from kiq_trio.cli.link import Link, linked
+
+
+@linked
+def stats(
+    link: Link,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="How often to look, with --watch."
+        ),
+    ] = 2.0,
+    max_latency: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Exit with 1 if a job has waited for longer."
+        ),
+    ] = None,
+    min_processes: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Exit with 1 if there are fewer."),
+    ] = None,
+) -> None:
+    """Count jobs, queues and processes, as the dashboard of Sidekiq does."""
+    if watch:
+        _watch(link, interval)
+        return
+    totals = link.ask(read_totals)
+    link.answer(describe(totals), table_of(totals), "", table_of_queues(totals.queues))
+    is_late = max_latency is not None and totals.latency > max_latency
+    if is_late or (min_processes is not None and totals.processes < min_processes):
+        raise typer.Exit(FAILED)
+
+
+def describe(totals: Totals) -> dict[str, Any]:
+    """Return the fields of an answer."""
+    return {
+        **attrs.asdict(totals, recurse=False),
+        "latency": round(totals.latency, 3),
+        "queues": list(map(describe_queue, totals.queues)),
+    }
+
+
+def table_of(totals: Totals) -> Table:
+    """Return all numbers, one a line."""
+    numbers = {
+        "processed": totals.processed,
+        "failed": totals.failed,
+        "enqueued": totals.enqueued,
+        "scheduled": totals.scheduled,
+        "retry": totals.retry,
+        "dead": totals.dead,
+        "busy": totals.busy,
+        "processes": totals.processes,
+        "held": totals.held,
+        "graves": totals.graves,
+    }
+    rows = [(name, f"{number:,}") for name, number in numbers.items()]
+    rows.append(("latency", tell_span(totals.latency)))
+    return make_table((Column("", "id"), Column("", "number")), rows)
+
+
+def _watch(link: Link, interval: float) -> None:
+    console = Console(highlight=False)
+    is_live = console.is_terminal and not link.as_json
+
+    async def watch(redis: Redis, patience: Patience) -> None:
+        with Live(console=console, auto_refresh=False, screen=is_live) as live:
+            while True:
+                totals = await read_totals(redis)
+                if is_live:
+                    shown = Group(table_of(totals), "", table_of_queues(totals.queues))
+                    live.update(shown, refresh=True)
+                else:
+                    link.answer(describe(totals), table_of(totals), "")
+                patience.renew(interval)
+                await trio.sleep(interval)
+
+    link.work(watch)

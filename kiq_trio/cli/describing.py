@@ -1,0 +1,204 @@
+"""What the commands say of jobs, queues and processes: rows, and fields for JSON."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+
+from kiq_trio import encoder
+from kiq_trio._store.browsing import Placed
+from kiq_trio._store.counting import QueueView
+from kiq_trio._store.watching import ProcessView, Running
+from kiq_trio.cli.answering import Column, make_table, printable, tell_span
+from kiq_trio.errors import EncodeError
+from kiq_trio.job import Job
+
+
+def describe_jobs(jobs: Iterable[Placed]) -> list[dict[str, Any]]:
+    """Return each job with its place; as text where it is no job."""
+    return [describe_job(one) for one in jobs]
+
+
+def describe_job(placed: Placed) -> dict[str, Any]:
+    """Return a job with its place; as text where it is no job."""
+    fields: dict[str, Any] = {"place": placed.place, "at": placed.score}
+    if placed.job is None:
+        return {**fields, "job": None, "raw": placed.payload.decode(errors="replace")}
+    return {**fields, "job": placed.job.to_map()}
+
+
+def table_of_jobs(jobs: Sequence[Placed]) -> Table:
+    """Return a table of jobs, with a time where their places are sorted by it."""
+    columns = (
+        Column("jid", "id"),
+        Column("class", "id"),
+        Column("queue", "id"),
+        Column("at", "id"),
+        Column("args"),
+        Column("error"),
+    )
+    return make_table(columns, map(_row_of_job, jobs))
+
+
+def _row_of_job(placed: Placed) -> tuple[str, ...]:
+    at = "" if placed.score is None else tell_time(placed.score)
+    job = placed.job
+    if job is None:
+        return "?", "?", "", at, placed.payload.decode(errors="replace"), "not a job"
+    return (
+        job.jid,
+        str(job.rest.get("display_class") or job.rest.get("wrapped") or job.job_class),
+        job.queue,
+        at,
+        tell_args(job),
+        tell_error(job),
+    )
+
+
+def describe_running(runs: Iterable[Running]) -> list[dict[str, Any]]:
+    """Return what runs, and where."""
+    return [
+        {
+            "place": "running",
+            "process": run.identity,
+            "queue": run.queue,
+            "at": run.run_at,
+            "job": None if run.job is None else run.job.to_map(),
+        }
+        for run in runs
+    ]
+
+
+def table_of_running(runs: Iterable[Running]) -> Table:
+    """Return a table of what runs."""
+    columns = (
+        Column("jid", "id"),
+        Column("class", "id"),
+        Column("queue", "id"),
+        Column("since", "id"),
+        Column("process", "id"),
+        Column("args"),
+    )
+    rows = (
+        (
+            run.job.jid if run.job else "?",
+            run.job.job_class if run.job else "?",
+            run.queue,
+            tell_time(run.run_at),
+            run.identity,
+            tell_args(run.job) if run.job else "",
+        )
+        for run in runs
+    )
+    return make_table(columns, rows)
+
+
+def describe_queue(queue: QueueView) -> dict[str, Any]:
+    """Return a queue's fields."""
+    return {
+        "name": queue.name,
+        "length": queue.length,
+        "latency": round(queue.latency, 3),
+        "paused": queue.is_paused,
+    }
+
+
+def table_of_queues(queues: Iterable[QueueView]) -> Table:
+    """Return a table of queues."""
+    columns = (
+        Column("queue", "id"),
+        Column("length", "number"),
+        Column("latency", "number"),
+        Column("paused", "id"),
+    )
+    rows = (
+        (
+            queue.name,
+            f"{queue.length:,}",
+            tell_span(queue.latency),
+            "paused" if queue.is_paused else "",
+        )
+        for queue in queues
+    )
+    return make_table(columns, rows)
+
+
+def describe_process(process: ProcessView) -> dict[str, Any]:
+    """Return a process's fields."""
+    return {
+        "identity": process.identity,
+        "tag": process.info.get("tag"),
+        "version": process.info.get("version"),
+        "labels": process.info.get("labels"),
+        "started_at": process.info.get("started_at"),
+        "queues": process.queues,
+        "concurrency": process.concurrency,
+        "busy": process.busy,
+        "beat": process.beat,
+        "beat_age": round(process.age, 3),
+        "rss_kib": process.rss,
+        "rtt_us": process.rtt_us,
+        "quiet": process.is_quiet,
+        "embedded": process.is_embedded,
+        "shown": process.is_shown,
+        "registered": process.is_registered,
+    }
+
+
+def table_of_processes(processes: Iterable[ProcessView]) -> Table:
+    """Return a table of processes."""
+    columns = (
+        Column("process", "id"),
+        Column("busy", "number"),
+        Column("beat", "number"),
+        Column("memory", "number"),
+        Column("state", "id"),
+        Column("queues"),
+    )
+    rows = (
+        (
+            process.identity,
+            f"{process.busy}/{process.concurrency}",
+            f"{tell_span(process.age)} ago" if process.is_shown else "never",
+            f"{process.rss / 1024:,.0f} MiB",
+            tell_state(process),
+            ", ".join(process.queues),
+        )
+        for process in processes
+    )
+    return make_table(columns, rows)
+
+
+def tell_state(process: ProcessView) -> str:
+    """Return how a process is, in a word."""
+    if not process.is_shown:
+        return "silent"
+    if process.is_quiet:
+        return "quiet"
+    return "embedded" if process.is_embedded else "running"
+
+
+def tell_time(at: float) -> str:
+    """Return a moment as people read it, in UTC."""
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, OSError, ValueError):
+        # Anybody may have written it.
+        return f"{at:g}"
+
+
+def tell_args(job: Job) -> str:
+    """Return a job's arguments, without the brackets around them."""
+    try:
+        return encoder.encode(job.args).decode()[1:-1]
+    except EncodeError:
+        return "?"
+
+
+def tell_error(job: Job) -> str:
+    """Return what a job failed with, on one line."""
+    kind, message = job.rest.get("error_class"), job.rest.get("error_message")
+    if not kind:
+        return ""
+    return printable(f"{kind}: {message}" if message else kind)
