@@ -33,6 +33,10 @@ def _zone(name: Any) -> ZoneInfo:
         ) from None
 
 
+_LEAST = 60
+"""How many seconds there are between two ticks at least."""
+
+
 @attrs.frozen
 class Tick:
     """A time at which a periodic job is due, in epoch seconds.
@@ -97,7 +101,7 @@ class Plan:
         if self.catch_up == "all":
             return self._forward(first, now)
         if self.catch_up == "skip":
-            latest = self.latest_until(now)
+            latest = self._latest(first, now)
             return [Tick(latest, runs=now - latest <= GRACE)]
         count = 1 if self.catch_up == "latest" else int(self.catch_up)
         return self._backward(first, now, count)
@@ -110,9 +114,13 @@ class Plan:
         return ticks
 
     def _backward(self, first: int, now: float, count: int) -> list[Tick]:
-        at = self.latest_until(now)
+        at = self._latest(first, now)
         ticks = [Tick(at)]
         while at > first and len(ticks) < count:
             at = self.latest_until(at - 1)
             ticks.append(Tick(at))
         return ticks[::-1]
+
+    def _latest(self, first: int, now: float) -> int:
+        # Most of the time there is but one, and no need to look for it.
+        return first if now - first < _LEAST else self.latest_until(now)

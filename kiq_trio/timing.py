@@ -7,7 +7,7 @@ import attrs
 
 from kiq_trio.errors import ConfigError
 
-_DAY = 86_400.0
+_MONTH = 30 * 86_400.0
 
 
 @attrs.frozen(kw_only=True)
@@ -79,17 +79,17 @@ class Timing:
         virtual year slow.
         """
         return cls(
-            beat=_DAY,
-            observe=_DAY,
-            burial=8 * _DAY,
-            fence=4 * _DAY,
-            orphan=8 * _DAY,
-            sweep=8 * _DAY,
-            lead=8 * _DAY,
-            renewal=_DAY,
-            heartbeat=_DAY,
-            poll=_DAY,
-            wait=_DAY,
+            beat=_MONTH,
+            observe=_MONTH,
+            burial=8 * _MONTH,
+            fence=4 * _MONTH,
+            orphan=8 * _MONTH,
+            sweep=8 * _MONTH,
+            lead=8 * _MONTH,
+            renewal=_MONTH,
+            heartbeat=_MONTH,
+            poll=_MONTH,
+            wait=_MONTH,
         )
 
     def scaled(self, factor: float) -> Self:
