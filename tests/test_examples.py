@@ -19,6 +19,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio import Kiq
 from tests.cli.program import LONG, started
+from tests.conftest import EPOCH
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -155,3 +156,27 @@ def test_the_service_runs_what_another_process_enqueues(tmp_path: Path) -> None:
         said, _ = service.communicate(timeout=LONG)
 
     assert service.returncode == 0, said
+
+
+def test_the_periodic_jobs_come_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "memory://")
+    with monkeypatch.context() as patch:
+        # A Friday, at eight o'clock and a bit.
+        patch.setattr("time.time", lambda: EPOCH + 1)
+        periodic = load("periodic")
+
+    async def a_week() -> None:
+        with trio.move_on_after(7 * 86_400):
+            await periodic.main()
+
+    trio.run(a_week, clock=MockClock(autojump_threshold=0))
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[0] != "{"]
+    counts = {line: lines.count(line) for line in lines}
+    assert counts == {
+        "good morning": 5,
+        "swept the attic": 7,
+        "swept the kitchen": 7 * 4,
+    }
