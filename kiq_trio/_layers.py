@@ -37,6 +37,9 @@ Answer: TypeAlias = Layer | Literal[Ignore.IGNORE]
 
 _LIKENESS = 0.88
 
+_ARGUMENTS = ("clock", "random", "embedded")
+"""What only the constructor takes."""
+
 
 @attrs.frozen
 class Setup:
@@ -70,6 +73,20 @@ def make_setup(options: Layer, before: Setup | None = None) -> Setup:
     if server.is_in_process:
         options.setdefault("timing", Timing.in_process())
     return Setup(make_config(options), server, address)
+
+
+def check_arguments(*, clock: object, random: object, embedded: object) -> None:
+    """Check what only the constructor takes.
+
+    Raises:
+        ConfigError: one cannot work.
+    """
+    if clock is not None and not callable(clock):
+        raise ConfigError(f"clock must be a function or None, got {clock!r}")
+    if not callable(random):
+        raise ConfigError(f"random must be a function, got {random!r}")
+    if not isinstance(embedded, bool):
+        raise ConfigError(f"embedded must be True or False, got {embedded!r}")
 
 
 def read_class(kiq: object, base: type) -> dict[str, Any]:
@@ -163,6 +180,10 @@ def _check_innocent(layer: type, name: str, value: object) -> None:
     Data only: methods, properties and classes are a subclass's own affair. So is
     what stands beside the option that it resembles.
     """
+    if name in _ARGUMENTS:
+        raise ConfigError(
+            f"{layer.__name__}.{name} is no option, but an argument of the constructor"
+        )
     if name.startswith("_") or callable(value) or hasattr(value, "__get__"):
         return
     near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=_LIKENESS)

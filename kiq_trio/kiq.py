@@ -12,6 +12,7 @@ import trio
 
 from kiq_trio._enqueuing import Enqueuing
 from kiq_trio._house import House, open_house
+from kiq_trio._layers import check_arguments
 from kiq_trio._leading import Leading
 from kiq_trio._listening import Listening
 from kiq_trio._plant import Tools
@@ -77,6 +78,7 @@ class Kiq(Enqueuing, Leading, Listening, Sandboxing, Steering):
         embedded: bool = True,
         **options: Any,
     ) -> None:
+        check_arguments(clock=clock, random=random, embedded=embedded)
         self._clock = clock
         self._is_entered = False
         self._configure(Kiq, {"redis_url": redis_url, **options})

@@ -164,3 +164,18 @@ def test_a_program_that_has_configured_its_logging_keeps_it(here: Path) -> None:
     with started("run", "own", cwd=here) as program:
         assert program.stdout is not None
         assert program.stdout.readline().startswith("mine: kiq_trio ")
+
+
+@pytest.mark.slow
+def test_one_that_does_not_want_to_start_ends_at_once_and_in_peace(here: Path) -> None:
+    (here / "shy.py").write_text(
+        "from kiq_trio import IGNORE, Kiq\n"
+        "class AppKiq(Kiq):\n"
+        "    redis_url = 'memory://'\n"
+        "    def init(self, opts): return IGNORE\n"
+    )
+
+    code, said = run("run", "shy:AppKiq", cwd=here)
+
+    assert code == 0
+    assert "nothing is started, since its init returned IGNORE" in said

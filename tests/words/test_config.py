@@ -88,11 +88,13 @@ def test_the_connections_span_goes_before_that_of_the_timing() -> None:
         ("extra_reporters", ()),
         ("fetch_interval", 0.5),
         ("flush_interval", 0.01),
+        ("periodics", ()),
         ("pool_size", 5),
         ("queues", {"default": 25}),
         ("schedulers", ("retry", "schedule")),
         ("server", True),
         ("shutdown_timeout", 25),
+        ("test_mode", "disabled"),
     ],
 )
 def test_the_defaults_are_kiqs(name: str, default: object) -> None:

@@ -53,7 +53,7 @@ def test_a_subclass_is_shown_by_its_own_name() -> None:
     assert repr(QuickKiq()).startswith("<QuickKiq on memory://")
 
 
-def test_a_function_of_the_class_is_a_method() -> None:
+def test_a_function_of_the_class_is_a_method_and_a_property_is_asked() -> None:
     class Later(Kiq):
         redis_url = "memory://"
 
@@ -61,7 +61,12 @@ def test_a_function_of_the_class_is_a_method() -> None:
         def tag(self) -> str:
             return type(self).__name__
 
-    assert Later().config.tag == "Later"
+        def on_lead(self) -> str:
+            return self.config.tag
+
+    [on_lead] = Later().config.on_lead
+
+    assert on_lead() == "Later"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,7 @@ def test_a_function_of_the_class_is_a_method() -> None:
         ({"queue": "low"}, "Odd.queue is no option; did you mean 'queues'"),
         ({"worker": [greet]}, "Odd.worker is no option; did you mean 'workers'"),
         ({"shutdown_timout": 3}, "did you mean 'shutdown_timeout'"),
+        ({"embedded": False}, "Odd.embedded is no option, but an argument of the"),
         ({"queues": {"mail": 0}}, r"queues\['mail'\] must be a whole number"),
         ({"redis_url": 5}, "redis_url must be a URL or a Server, got 5"),
     ],
@@ -81,6 +87,21 @@ def test_a_class_attribute_that_cannot_work_is_refused(
 
     with pytest.raises(ConfigError, match=message):
         odd()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"clock": 5}, "clock must be a function or None, got 5"),
+        ({"random": 0.5}, "random must be a function, got 0.5"),
+        ({"embedded": "no"}, "embedded must be True or False, got 'no'"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused(
+    argument: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        AppKiq(**argument)
 
 
 def test_what_is_a_subclasses_own_affair_is_left_alone() -> None:
