@@ -28,6 +28,7 @@ FLOORS: dict[str, int] = {
     "spans": 1,
     "timing": 1,
     "verdicts": 1,
+    "unique": 1,
     "worker": 1,
     "_wire": 2,
     "_store": 3,
