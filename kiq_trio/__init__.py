@@ -26,6 +26,7 @@ from kiq_trio.errors import (
     KiqError,
     NoJobError,
     NotRunningError,
+    QueueFull,
     ServerUnfitError,
     UnknownWorkerError,
 )
@@ -48,6 +49,7 @@ from kiq_trio.middleware import (
 )
 from kiq_trio.options import Options
 from kiq_trio.periodic import Periodic, periodic
+from kiq_trio.queue import Queue
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze, Verdict
@@ -81,6 +83,8 @@ __all__ = [
     "NotRunningError",
     "Options",
     "Periodic",
+    "Queue",
+    "QueueFull",
     "Redis",
     "Reporter",
     "Server",

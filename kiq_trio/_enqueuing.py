@@ -28,8 +28,12 @@ class Enqueuing(Configured):
 
         It passes through the client middleware on its way, and so does what comes back.
 
-        While Redis is away it waits in memory. Cancelled before it was sent, it
-        is withdrawn; cancelled later, it may be stored all the same.
+        While Redis is away it waits in memory, and so it does while its queue is
+        full. Cancelled before it was sent, it is withdrawn; cancelled later, it may
+        be stored all the same.
+
+        A unique job that another one keeps out is not stored: what comes back then
+        has that one's jid as its `duplicate_of`.
 
         Args:
             job: made by `worker.new(...)`, or a mapping such as
@@ -39,10 +43,12 @@ class Enqueuing(Configured):
                 starts now.
 
         Raises:
-            ConfigError: the time or the queue cannot be.
+            BufferFull: there is no room in memory, and `on_full` is "raise".
+            ConfigError: the time, the queue or the jid cannot be.
             EncodeError: an argument is not JSON.
             NotRunningError: the block was left before Redis had the job, which
                 may or may not be stored.
+            QueueFull: the queue holds its `max_size`, and `on_full` is "raise".
             redis.exceptions.ResponseError: Redis refuses the queue's key.
         """
         chain = self.config.client_middleware
@@ -55,10 +61,13 @@ class Enqueuing(Configured):
     ) -> Job:
         """Keep *job* in memory for the next flush, a moment later.
 
+        If it turns out to be a duplicate then, the log says so; if its queue is full,
+        it stays in memory until there is room.
+
         Raises:
             BufferFull: there is no room, because Redis is away or slow.
-            ConfigError: the time or the queue cannot be, or a client middleware
-                waits for something, which it cannot do here.
+            ConfigError: the time, the queue or the jid cannot be, or a client
+                middleware waits for something, which it cannot do here.
             EncodeError: an argument is not JSON.
         """
         chain = self.config.client_middleware
@@ -76,7 +85,7 @@ class Enqueuing(Configured):
         """Store *jobs* as `enqueue` does, many in one round trip.
 
         All are checked before the first is stored. Cancelled or refused half way,
-        it may have stored some thousands of them.
+        it may have stored some of them: each of them once.
 
         Each passes through the client middleware. One whose turn it is begins when
         the one before is on its way to Redis.
@@ -91,7 +100,7 @@ class Enqueuing(Configured):
             if len(prepared) % _CHECKPOINT_EVERY == 0:
                 await trio.lowlevel.checkpoint()
         await self._running().buffer.put([entry for _, entry in prepared])
-        return [made for made, _ in prepared]
+        return [_tell(made, entry) for made, entry in prepared]
 
     async def flush(self) -> None:
         """Wait until Redis has all that was enqueued here.
@@ -108,12 +117,13 @@ class Enqueuing(Configured):
     ) -> Job:
         made, entry = self._prepare(job, in_, at)
         await self._running().buffer.put([entry])
-        return made
+        return _tell(made, entry)
 
     def _store_nowait(
         self, job: JobLike, in_: Span | None = None, at: Moment | None = None
     ) -> Job:
         made, entry = self._prepare(job, in_, at)
+        entry.may_wait = True
         self._running().buffer.put_nowait([entry])
         return made
 
@@ -127,4 +137,13 @@ class Enqueuing(Configured):
     def _prepare(
         self, job: JobLike, in_: Span | None, at: Moment | None
     ) -> tuple[Job, Entry]:
-        return prepare(job, now=self._now(), jid=secrets.token_hex(12), in_=in_, at=at)
+        made, entry = prepare(
+            job, now=self._now(), jid=secrets.token_hex(12), in_=in_, at=at
+        )
+        entry.may_wait = self.config.may_wait(made.queue)
+        return made, entry
+
+
+def _tell(made: Job, entry: Entry) -> Job:
+    owner = entry.duplicate_of
+    return made if owner is None else made.set(duplicate_of=owner)

@@ -97,6 +97,8 @@ async def open_house(
             limit=config.buffer_limit,
             flush_interval=config.flush_interval,
             random=tools.random,
+            max_sizes=config.max_sizes,
+            may_wait=config.on_full == "wait",
         )
         house = House(redis, buffer, stop)
         async with background(buffer.run, stop.in_time(_flush(buffer))):

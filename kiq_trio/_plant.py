@@ -96,7 +96,7 @@ def build_plant(
         broadcast=broadcast,
         dead_limit=config.dead_limit,
         dead_timeout=config.dead_timeout,
-        limit=4 * sum(config.queues.values()),
+        limit=4 * config.total_concurrency,
         random=tools.random,
     )
     runner = build_runner(config, lease)
@@ -116,7 +116,7 @@ def build_plant(
         ),
     }
     crews = []
-    for place, (queue, size) in enumerate(config.queues.items()):
+    for place, (queue, size) in enumerate(config.concurrency.items()):
         slots = Slots()
         producer = Producer(
             redis=redis,

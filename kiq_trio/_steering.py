@@ -102,6 +102,8 @@ class Steering(Opened):
     async def clear(self, *, confirm: bool = False) -> None:
         """Delete every job: enqueued, scheduled, to be retried, dead, or held.
 
+        And the locks of all unique jobs.
+
         Args:
             confirm: do so even if other processes are registered, whose jobs
                 these may be.

@@ -10,8 +10,9 @@ import attrs
 
 from kiq_trio.errors import ConfigError
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
-from kiq_trio.options import QUEUE_NAME, Mourner
+from kiq_trio.options import Mourner
 from kiq_trio.periodic import Periodic, gather
+from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker, Worker
@@ -83,21 +84,9 @@ def _on_death(given: Any) -> tuple[Mourner, ...]:
     return mourners
 
 
-def _queues(given: Any) -> dict[str, int]:
-    if not isinstance(given, Mapping):
-        raise ConfigError(
-            f"queues must map names to numbers of consumers, got {given!r}"
-        )
-    for name, size in given.items():
-        if not isinstance(name, str) or not QUEUE_NAME.fullmatch(name):
-            raise ConfigError(
-                f"queues: a name is 1 to 128 of A-Z a-z 0-9 _ . : -, got {name!r}"
-            )
-        if type(size) is not int or size < 1:
-            raise ConfigError(
-                f"queues[{name!r}] must be a whole number of 1 or more, got {size!r}"
-            )
-    return dict(given)
+def _check_on_full(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if value not in ON_FULL:
+        raise ConfigError(f"{attribute.name} must be 'wait' or 'raise', got {value!r}")
 
 
 def _client_middleware(given: Any) -> tuple[ClientMiddleware, ...]:
@@ -188,7 +177,8 @@ class Config:
     Attributes:
         workers: the workers this instance can run, by class name. A job of any
             other class is retried, never imported.
-        queues: how many jobs of each queue run at once.
+        queues: how many jobs of each queue run at once, or a `Queue`, which can limit
+            how many wait as well.
         server: run jobs; with False, only enqueue them.
         periodics: what is enqueued again and again by the clock: `(crontab, worker)`,
             `(crontab, worker, {option: value})`, or a `Periodic`. Those of the
@@ -199,6 +189,8 @@ class Config:
             on.
         flush_interval: how long `enqueue_nowait` gathers jobs for one flush.
         buffer_limit: how many jobs may wait in memory for Redis.
+        on_full: what `enqueue` does when a queue holds its `max_size`, or the buffer
+            its `buffer_limit`: "wait" for room, or "raise" `QueueFull` or `BufferFull`.
         pool_size: how many connections may wait for jobs, one per queue.
         threads: how many plain functions may run at once; by default as many as
             jobs. With fewer, jobs wait for a thread here while another process
@@ -229,8 +221,8 @@ class Config:
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
-    queues: dict[str, int] = attrs.field(
-        factory=lambda: {"default": 25}, converter=_queues
+    queues: dict[str, Queue] = attrs.field(
+        factory=lambda: {"default": 25}, converter=make_queues
     )
     periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=_periodics)
     server: bool = attrs.field(default=True, validator=_instance(bool, "True or False"))
@@ -248,6 +240,7 @@ class Config:
         default=0.01, converter=_seconds, validator=_at_least(0)
     )
     buffer_limit: int = attrs.field(default=10_000, validator=_at_least(1, whole=True))
+    on_full: OnFull = attrs.field(default="wait", validator=_check_on_full)
     pool_size: int = attrs.field(default=5, validator=_at_least(0, whole=True))
     threads: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(_at_least(1, whole=True))
@@ -286,9 +279,30 @@ class Config:
         object.__setattr__(self, "periodics", periodics)
 
     @property
+    def concurrency(self) -> dict[str, int]:
+        """How many jobs of each queue run at once."""
+        return {name: queue.concurrency for name, queue in self.queues.items()}
+
+    @property
+    def total_concurrency(self) -> int:
+        """How many jobs run at once."""
+        return sum(self.concurrency.values())
+
+    @property
+    def max_sizes(self) -> dict[str, int]:
+        """How many jobs may wait in the queues that are limited."""
+        return {name: q.max_size for name, q in self.queues.items() if q.max_size}
+
+    def may_wait(self, queue: str) -> bool:
+        """Whether `enqueue` waits while *queue* is full."""
+        known = self.queues.get(queue)
+        own = known.on_full if known is not None else None
+        return (own or self.on_full) == "wait"
+
+    @property
     def thread_limit(self) -> int:
         """How many plain functions may run at once."""
-        return self.threads or max(sum(self.queues.values()), 1)
+        return self.threads or max(self.total_concurrency, 1)
 
     @property
     def command_timeout(self) -> float:

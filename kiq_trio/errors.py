@@ -102,15 +102,31 @@ class JobTimeoutError(KiqError, TimeoutError):
 
 @attrs.frozen(slots=False)
 class BufferFull(KiqError):  # noqa: N818 - named like queue.Full, which it resembles.
-    """`enqueue_nowait` found no room: Redis is away, or slower than you are.
+    """There is no room for a job in memory: Redis is away, or slower than you are.
 
-    Nothing was buffered. `await kiq.enqueue(...)` waits for room instead.
+    Nothing was buffered. Raised by `enqueue_nowait`; `await kiq.enqueue(...)` waits
+    for room instead, unless the option `on_full` says "raise".
     """
 
     limit: int
 
     def __str__(self) -> str:
         return f"the buffer already holds {self.limit} jobs"
+
+
+@attrs.frozen(slots=False)
+class QueueFull(KiqError):  # noqa: N818 - as BufferFull.
+    """A queue holds as many jobs as its `max_size` lets it.
+
+    The job was not stored. Raised only where the option `on_full` says "raise";
+    otherwise `enqueue` waits until a job of the queue has begun.
+    """
+
+    queue: str
+    max_size: int
+
+    def __str__(self) -> str:
+        return f"the queue {self.queue!r} already holds {self.max_size} jobs"
 
 
 @attrs.frozen(slots=False)

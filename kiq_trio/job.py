@@ -47,6 +47,8 @@ class Job:
         retry: how often it may be retried.
         at: when it may start, in epoch seconds; never stored in the payload,
             since Sidekiq would move the job a second time (wire.md §2.4).
+        duplicate_of: the jid of the job that kept this one out, since it is unique
+            and equal; told by `enqueue`, never stored.
         rest: all other fields of the payload, under their names on the wire.
     """
 
@@ -56,6 +58,7 @@ class Job:
     jid: str = ""
     retry: Retry = True
     at: float | None = None
+    duplicate_of: str | None = None
     rest: Mapping[str, Any] = attrs.field(factory=dict)
 
     @classmethod

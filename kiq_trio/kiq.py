@@ -15,6 +15,7 @@ from kiq_trio._house import House, open_house
 from kiq_trio._layers import check_arguments
 from kiq_trio._leading import Leading
 from kiq_trio._listening import Listening
+from kiq_trio._locking import Locking
 from kiq_trio._plant import Tools
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.stats import Stats
@@ -32,7 +33,7 @@ from kiq_trio.reporter import Reporter
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Enqueuing, Leading, Listening, Sandboxing, Steering):
+class Kiq(Enqueuing, Leading, Listening, Locking, Sandboxing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -213,7 +214,7 @@ class Kiq(Enqueuing, Leading, Listening, Sandboxing, Steering):
             tools,
             client=secrets.token_hex(12),
             portrait=Portrait(
-                queues=config.queues,
+                queues=config.concurrency,
                 tag=config.tag,
                 started_at=tools.now(),
                 is_embedded=self.is_embedded,

@@ -68,15 +68,19 @@ def lock_of(job: Job, *, delay: float = 0.0) -> Lock | None:
     token = job.rest.get("unique_token")
     if type(token) is not str or not token or not job.jid:
         return None
-    seconds = job.rest.get("unique_for")
-    if type(seconds) not in (int, float) or not 0 < seconds < _FAR:
-        seconds = 0.0
-    return Lock(token, job.jid, delay + seconds)
+    return Lock(token, job.jid, delay + _read_span(job.rest.get("unique_for")))
 
 
 def is_released_at_start(job: Job) -> bool:
     """Whether *job* gives its lock back when it begins, and never takes it again."""
     return job.rest.get("unique_until") == UNTIL_START
+
+
+def _read_span(value: Any) -> float:
+    """Return the seconds that a payload speaks of; 0 for what cannot be any."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 < value < _FAR else 0.0
 
 
 _FAR = 10 * 365 * 86_400.0

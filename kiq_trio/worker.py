@@ -9,10 +9,12 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import attrs
 
+from kiq_trio import encoder
 from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
 from kiq_trio.options import OF_THE_WORKER, Options, make_options, payload_fields
+from kiq_trio.unique import make_token
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,13 +72,24 @@ class Worker(Generic[P, R]):
         """
         # Binding costs as much as all the rest, and is for names and for mistakes.
         is_plain = not kwargs and len(args) in self._arity
+        bound = args if is_plain else self._bind(args, kwargs)
         return Job(
             job_class=self.name,
-            args=list(args if is_plain else self._bind(args, kwargs)),
+            args=list(bound),
             queue=self.options.queue,
             retry=self.options.retry,
-            rest=self._fields,
+            rest=self._fields if self.options.unique_key is None else self._key(bound),
         )
+
+    def _key(self, args: tuple[Any, ...]) -> Mapping[str, Any]:
+        """Return the fields of a job whose worker says what makes it unique."""
+        assert self.options.unique_key is not None
+        key = self.options.unique_key(*args)
+        encoder.check(key, f"{self.name}: unique_key")
+        return {
+            **self._fields,
+            "unique_token": make_token(self.name, self.options.queue, key),
+        }
 
     def _bind(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -8,6 +8,9 @@ sent, the batch is frozen and keeps its number until Redis has answered, so that
 sending it again after a lost reply stores nothing twice. A queue that cannot be
 written to (somebody made its key a string) delays nobody but its own lane.
 
+A queue may be full, or a job a duplicate: Redis says so of each job that it did not
+store. What found a full queue waits in its lane, in front, or is given back.
+
 A lane lives while it holds jobs, so a thousand queues that were used once cost
 nothing. All lanes number their batches from one counter: one that comes back goes
 on above whatever it sent before, and late copies of that are told by their number.
@@ -15,7 +18,7 @@ on above whatever it sent before, and late copies of that are told by their numb
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 import attrs
@@ -25,14 +28,22 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from kiq_trio._pipeline.lane import Entry, Lane, Ticket
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
-from kiq_trio._store.enqueueing import MOST_PAYLOADS, enqueue
+from kiq_trio._store.enqueueing import (
+    MOST_PAYLOADS,
+    Duplicate,
+    Full,
+    Refusals,
+    enqueue,
+)
 from kiq_trio._wire.client import Redis
-from kiq_trio.errors import BufferFull, NotRunningError
+from kiq_trio.errors import BufferFull, NotRunningError, QueueFull
 
 logger = logging.getLogger("kiq_trio.buffer")
 
 _OUTAGES = (RedisConnectionError, RedisTimeoutError)
 _SLOWEST_RETRY = 5.0
+# A full queue has room again as soon as one job of it begins.
+_SLOWEST_LOOK = 1.0
 _BACK_OFF = 1.5
 
 
@@ -46,6 +57,8 @@ class Buffer:
         limit: how many jobs may wait here.
         flush_interval: seconds for which jobs that nobody waits for gather.
         random: returns chance, from 0 up to 1.
+        max_sizes: how many jobs a queue may hold, where that is limited.
+        may_wait: whether those who wait for their jobs wait for room here as well.
     """
 
     redis: Redis
@@ -53,6 +66,8 @@ class Buffer:
     limit: int
     flush_interval: float
     random: Callable[[], float]
+    max_sizes: Mapping[str, int] = attrs.field(factory=dict)
+    may_wait: bool = True
     size: int = attrs.field(default=0, init=False)
     _lanes: dict[str | None, Lane] = attrs.field(factory=dict, init=False)
     _numbers: Iterator[int] = attrs.field(factory=lambda: count(1), init=False)
@@ -73,7 +88,9 @@ class Buffer:
         stored all the same.
 
         Raises:
+            BufferFull: there is no room, and nobody is to wait for it.
             NotRunningError: it was closed first.
+            QueueFull: a queue is full, and an entry may not wait for it.
             redis.exceptions.ResponseError: Redis refuses the destination.
         """
         if not entries:
@@ -82,6 +99,8 @@ class Buffer:
             chunk = entries[start : start + MOST_PAYLOADS]
             while not self._has_room(len(chunk)):
                 self._check_open()
+                if not self.may_wait:
+                    raise BufferFull(self.limit)
                 await self._room.park()
             ticket = Ticket(len(chunk))
             self._add(chunk, ticket)
@@ -127,8 +146,7 @@ class Buffer:
         """Turn away whoever waits, and whoever comes: nobody flushes any more."""
         self._is_closed = True
         for entry in (*self.unconfirmed(), *self.unsent()):
-            if entry.ticket is not None:
-                entry.ticket.fail(_make_closed())
+            self._fail(entry, _make_closed())
         self._room.unpark_all()
         self._empty.unpark_all()
 
@@ -162,7 +180,12 @@ class Buffer:
             lane = self._lanes.get(entry.queue)
             if lane is None:
                 name = "schedule" if entry.queue is None else f"queue:{entry.queue}"
-                lane = Lane(f"{self.client}:{name}", entry.queue, self._numbers)
+                lane = Lane(
+                    f"{self.client}:{name}",
+                    entry.queue,
+                    self._numbers,
+                    self.max_sizes.get(entry.queue or "", 0),
+                )
                 self._lanes[entry.queue] = lane
             lane.waiting.append(entry)
             self.size += 1
@@ -187,45 +210,69 @@ class Buffer:
 
     async def _flush(self, lanes: Sequence[Lane]) -> None:
         batches = [lane.freeze() for lane in lanes]
-        verdicts: list[Exception | None]
+        verdicts: Sequence[Exception | Refusals | None]
         try:
             verdicts = await enqueue(self.redis, batches)
         except _OUTAGES as loss:
             # Redis may or may not have acted; the same numbers make it harmless
             # to ask again.
             verdicts = [loss] * len(lanes)
-        for lane, error in zip(lanes, verdicts, strict=True):
-            if error is None:
-                self._stored(lane)
-            elif is_worth_retrying(error) or is_back_pressure(error):
-                self._retry_later(lane, error)
+        for lane, verdict in zip(lanes, verdicts, strict=True):
+            if not isinstance(verdict, Exception):
+                self._stored(lane, verdict or {})
+            elif is_worth_retrying(verdict) or is_back_pressure(verdict):
+                self._retry_later(lane, verdict)
             else:
-                self._refused(lane, error)
+                self._refused(lane, verdict)
             self._drop_if_empty(lane)
         if not self.size or any(lane.refusal for lane in lanes):
             self._empty.unpark_all()
 
-    def _stored(self, lane: Lane) -> None:
-        stored = lane.finish()
+    def _stored(self, lane: Lane, refusals: Refusals) -> None:
+        batch = lane.finish()
+        kept = [one for one in batch if not self._conclude(one, lane, refusals)]
+        self._release(len(batch) - len(kept))
+        lane.put_back(kept)
+        lane.refusal = None
+        if kept:
+            if len(kept) < len(batch):
+                lane.trouble = None
+            self._retry_later(lane, QueueFull(lane.queue or "", lane.max_size))
+            return
         if lane.is_told:
             logger.info("jobs flow to %s again", lane.name)
             lane.is_told = False
-        lane.trouble = lane.refusal = None
-        self._release(len(stored))
-        for entry in stored:
-            if entry.ticket is not None:
-                entry.ticket.stamp()
+        lane.trouble = None
+
+    def _conclude(self, entry: Entry, lane: Lane, refusals: Refusals) -> bool:
+        """Tell whoever waits what became of *entry*; False if it must stay here."""
+        refusal = refusals.get(entry.jid)
+        if isinstance(refusal, Full):
+            if entry.may_wait:
+                return False
+            self._fail(entry, QueueFull(lane.queue or "", lane.max_size))
+            return True
+        if isinstance(refusal, Duplicate):
+            entry.duplicate_of = refusal.of
+            logger.info("job %s is a duplicate of %s", entry.jid, refusal.of)
+        if entry.ticket is not None:
+            entry.ticket.stamp()
+        return True
 
     def _refused(self, lane: Lane, error: Exception) -> None:
         """Tell those who wait, and keep what nobody waits for."""
         failed = lane.give_up_awaited()
         self._release(len(failed))
         for entry in failed:
-            if entry.ticket is not None:
-                entry.ticket.fail(error)
+            self._fail(entry, error)
         if lane:
             lane.refusal = error
             self._retry_later(lane, error)
+
+    @staticmethod
+    def _fail(entry: Entry, error: Exception) -> None:
+        if entry.ticket is not None:
+            entry.ticket.fail(error)
 
     def _retry_later(self, lane: Lane, error: Exception) -> None:
         # Of an outage the connection tells, for all lanes at once.
@@ -234,7 +281,8 @@ class Buffer:
             lane.is_told = True
         if lane.trouble is None:
             lane.trouble = self.flush_interval or 0.01
-        lane.trouble = min(lane.trouble * _BACK_OFF, _SLOWEST_RETRY)
+        slowest = _SLOWEST_LOOK if isinstance(error, QueueFull) else _SLOWEST_RETRY
+        lane.trouble = min(lane.trouble * _BACK_OFF, slowest)
         lane.retry_at = trio.current_time() + lane.trouble * (0.5 + self.random() / 2)
 
     def _withdraw(self, entries: Sequence[Entry]) -> None:

@@ -26,6 +26,7 @@ from kiq_trio.events import (
     Succeeded,
 )
 from kiq_trio.job import Job
+from kiq_trio.unique import is_released_at_start, lock_of
 
 logger = logging.getLogger("kiq_trio.consumer")
 
@@ -129,18 +130,20 @@ class Consumer:
             return None
         refusal = self.gate.refuse(job)
         if refusal is not None:
-            self._end(delivery, job, refusal, _ACK)
+            self._end(delivery, job, refusal, _ack(job))
             return None
         return job
 
     async def _run(self, delivery: Delivery, job: Job, began: float) -> None:
         self.ledger.running[self.name] = Run(delivery, began)
-        if Started in self.broadcast.wanted:
-            self.broadcast.tell(Started(job))
         # Also when the user's Ctrl-C goes through: the job is interrupted.
         outcome: Outcome = Interrupted(0.0)
         settlement: Settlement = _REQUEUE
         try:
+            if is_released_at_start(job):
+                await self._unlock(job)
+            if Started in self.broadcast.wanted:
+                self.broadcast.tell(Started(job))
             deadline = job.deadline
             if deadline is None:
                 found = await self.runner.run(job, began)
@@ -148,7 +151,7 @@ class Consumer:
                 left = self.gate.seconds_left(deadline)
                 found = await self.runner.run_for(job, began, left)
             if type(found) is Succeeded:
-                settlement = _ACK
+                settlement = _ack(job)
             else:
                 found, settlement = await self._settle(delivery, found)
             outcome = found
@@ -183,6 +186,12 @@ class Consumer:
         event = Ended(job, outcome) if kind in self.broadcast.wanted else None
         self.settler.add(delivery, settlement, event)
 
+    async def _unlock(self, job: Job) -> None:
+        """Let others in from now on; awaited, for the job may want to enqueue one."""
+        lock = lock_of(job)
+        if lock is not None:
+            await self.settler.release(lock)
+
     def _bury(self, delivery: Delivery, error: DecodeError) -> None:
         logger.error(
             "queue %s held a payload that is %s; it is in the dead set now",
@@ -193,5 +202,11 @@ class Consumer:
 
 
 _AGAIN = (Requeue, Retry, Later)
+
+
+def _ack(job: Job) -> Ack:
+    return Ack(lock_of(job)) if "unique_token" in job.rest else _ACK
+
+
 _ACK = Ack()
 _REQUEUE = Requeue()

@@ -28,6 +28,7 @@ from kiq_trio.events import Aborted, Failed, Outcome
 from kiq_trio.job import Job
 from kiq_trio.options import Mourner
 from kiq_trio.spans import is_span, to_seconds
+from kiq_trio.unique import lock_of
 from kiq_trio.verdicts import DISCARD, KILL, Discard, Wish
 from kiq_trio.worker import AnyWorker
 
@@ -81,7 +82,7 @@ class Failures:
         except EncodeError as error:
             # JSON that Ruby could not read back, nested too deeply for one.
             logger.error("job %s cannot be stored again as it is: %s", job.jid, error)
-            return Kill(given.now, delivery.payload)
+            return Kill(given.now, delivery.payload, lock_of(job))
 
     async def _settle_failure(
         self, failure: Failure, given: Circumstances, worker: AnyWorker | None

@@ -2,21 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import UnionType
 from typing import Any, TypeAlias
 
 import attrs
 
+from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.errors import ConfigError, DecodeError
 from kiq_trio.job import Job, to_ms
 from kiq_trio.options import QUEUE_NAME
-from kiq_trio.spans import Span, is_span, to_seconds
+from kiq_trio.spans import FAR, Span, check_span
 
 Moment: TypeAlias = datetime | float
 
-_FAR = 10 * 365 * 86_400.0
 _KINDS: dict[str, tuple[type | UnionType, str]] = {
     "queue": (str, "a name"),
     "jid": (str, "text"),
@@ -37,10 +37,15 @@ def stamp(
 
     Takes and raises what `prepare` does, which looks at the arguments as well.
     """
-    job = given if isinstance(given, Job) else _read(given)
+    job = read_job(given)
     if not QUEUE_NAME.fullmatch(job.queue):
         raise ConfigError(
             f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
+        )
+    # Sidekiq's UI prints it as it is (wire.md §1.1).
+    if job.jid and not QUEUE_NAME.fullmatch(job.jid):
+        raise ConfigError(
+            f"jid must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.jid!r}"
         )
     # What is said here goes before what the job says of itself.
     due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
@@ -79,31 +84,39 @@ def prepare(
         at: start it then; what is past starts now.
 
     Raises:
-        ConfigError: the time or the queue cannot be.
+        ConfigError: the time, the queue or the jid cannot be, or what is said of
+            its uniqueness.
         EncodeError: an argument is not JSON.
     """
     job = stamp(given, now=now, jid=jid, in_=in_, at=at)
+    lock = None
+    if job.rest.get("unique_for") is not None:
+        job, lock = claim(job, now)
     entry = Entry(
         jid=job.jid,
         queue=job.queue if job.at is None else None,
         payload=job.encode(),
         score=job.at or 0.0,
+        lock=lock,
     )
     return job, entry
 
 
 def _stamp_expiry(rest: dict[str, Any], start: float) -> None:
     """Say when it is too late to start: counted from when it may (wire.md §7.4)."""
-    span = to_seconds(rest["expires_in"])
-    if not is_span(span) or span > _FAR:
-        raise ConfigError(
-            f"expires_in must be more than 0 s and at most ten years, got {span!r}"
-        )
+    span = check_span("expires_in", rest["expires_in"])
     rest["expires_in"] = span
     rest["expires_at"] = to_ms(start + span)
 
 
-def _read(given: Mapping[str, Any]) -> Job:
+def read_job(given: Job | Mapping[str, Any]) -> Job:
+    """Return what was given as a job.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(given, Job):
+        return given
     if not isinstance(given, Mapping):
         raise ConfigError(
             f"a job is made by worker.new(...), or a mapping with a class, "
@@ -126,14 +139,7 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
     if in_ is not None:
         if at is not None:
             raise ConfigError(f"give in_ or at, not both, got {in_!r} and {at!r}")
-        if not isinstance(in_, timedelta | int | float):
-            raise ConfigError(f"in_ must be seconds or a timedelta, got {in_!r}")
-        delay = in_.total_seconds() if isinstance(in_, timedelta) else in_
-        if not 0 < delay < _FAR:
-            raise ConfigError(
-                f"in_ must be more than 0 s and less than ten years, got {in_!r}"
-            )
-        return now + delay
+        return now + check_span("in_", in_)
     if at is None:
         return None
     if not isinstance(at, datetime | int | float):
@@ -142,6 +148,6 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
         if at.tzinfo is None:
             raise ConfigError(f"at must have a time zone, got {at!r}")
         at = at.timestamp()
-    if not math.isfinite(at) or at > now + _FAR:
+    if not math.isfinite(at) or at > now + FAR:
         raise ConfigError(f"at must be within the next ten years, got {at!r}")
     return at if at > now else None

@@ -2,12 +2,13 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import trio
 
-from kiq_trio._store.enqueueing import MOST_PAYLOADS, Batch
+from kiq_trio._store.enqueueing import MOST_PAYLOADS, Batch, Terms
+from kiq_trio.unique import Lock
 
 MOST_BYTES = 1 << 20
 """How large a batch may get, unless its one job is larger.
@@ -54,14 +55,20 @@ class Entry:
         queue: where it goes; None for the schedule.
         payload: what is stored.
         score: when it is due, in epoch seconds, if it goes to the schedule.
+        lock: what it must get to be stored, if it is unique.
         ticket: who waits for it, if anybody.
+        may_wait: whether it stays here while its queue is full.
+        duplicate_of: the jid of the job that kept it out, if one did.
     """
 
     jid: str
     queue: str | None
     payload: bytes
     score: float = 0.0
+    lock: Lock | None = None
     ticket: Ticket | None = None
+    may_wait: bool = True
+    duplicate_of: str | None = None
 
 
 @attrs.define(eq=False)
@@ -73,6 +80,7 @@ class Lane:
         queue: the destination; None is the schedule.
         numbers: numbers for batches, each higher than all before it, also than
             those of an earlier lane of this name.
+        max_size: how many jobs the queue may hold; 0 for any number.
         waiting: jobs that no batch holds yet.
         sent: jobs of the batch that is under way; Redis may have them.
         trouble: seconds between tries while Redis refuses us, else None.
@@ -84,6 +92,7 @@ class Lane:
     name: str
     queue: str | None
     numbers: Iterator[int]
+    max_size: int = 0
     waiting: deque[Entry] = attrs.field(factory=deque, init=False)
     sent: list[Entry] = attrs.field(factory=list, init=False)
     trouble: float | None = None
@@ -127,6 +136,10 @@ class Lane:
         stored, self.sent, self._batch = self.sent, [], None
         return stored
 
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """Let *entries* of the finished batch wait again, before all others."""
+        self.waiting.extendleft(reversed(entries))
+
     def give_up_awaited(self) -> list[Entry]:
         """Take out the jobs that somebody waits for, as Redis refused the batch.
 
@@ -150,11 +163,15 @@ class Lane:
 
     def _take(self) -> list[Entry]:
         taken: list[Entry] = []
+        names: set[str] = set()
         size = 0
         while self.waiting and len(taken) < MOST_PAYLOADS:
-            size += len(self.waiting[0].payload)
-            if taken and size > MOST_BYTES:
+            following = self.waiting[0]
+            size += len(following.payload)
+            # Verdicts are told by jid: one of two that share theirs has to wait.
+            if taken and (size > MOST_BYTES or following.jid in names):
                 break
+            names.add(following.jid)
             taken.append(self.waiting.popleft())
         return taken
 
@@ -167,4 +184,12 @@ class Lane:
             scores=()
             if self.queue is not None
             else tuple(entry.score for entry in self.sent),
+            terms=self._make_terms(),
         )
+
+    def _make_terms(self) -> Terms | None:
+        locks = tuple(entry.lock for entry in self.sent)
+        if not self.max_size and not any(locks):
+            return None
+        jids = tuple(entry.jid for entry in self.sent)
+        return Terms(jids, locks, self.max_size)

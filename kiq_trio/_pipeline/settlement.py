@@ -27,6 +27,7 @@ from kiq_trio.job import Job, to_ms
 from kiq_trio.job import Retry as Times
 from kiq_trio.options import LONGEST_RETRY_FOR
 from kiq_trio.spans import is_span
+from kiq_trio.unique import Lock, is_released_at_start, lock_of
 from kiq_trio.verdicts import DISCARD, KILL, Wish
 
 DEFAULT_RETRIES = 25
@@ -89,13 +90,14 @@ def settle(
     """
     match outcome:
         case Succeeded() | Aborted():
-            return Ack()
+            return Ack(lock_of(job))
         case Interrupted():
             return Requeue()
         case Snoozed(seconds=seconds):
             # In `schedule` no job says when it was enqueued (wire.md §1.1).
             put_off = job.set(enqueued_at=None)
-            return Later(at=given.now + seconds, payload=put_off.encode())
+            lock = _kept_lock(job, seconds)
+            return Later(given.now + seconds, put_off.encode(), lock)
         case Failed(error=error):
             return place(assess(job, error, given), given, wish)
         case _:
@@ -116,18 +118,26 @@ def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement
     """Return where the failed job goes, if its worker has that *wish*."""
     job = failure.job
     if failure.course is Course.UNWANTED or wish is DISCARD:
-        return Ack()
+        return Ack(lock_of(job))
     if failure.course is Course.EXHAUSTED or wish is KILL:
         if job.rest.get("dead") is False:
-            return Ack()
-        return Kill(at=given.now, payload=job.encode())
+            return Ack(lock_of(job))
+        return Kill(given.now, job.encode(), lock_of(job))
     usual = retry_delay(job.retry_count or 0, given.random)
     delay = (usual if wish is None else wish) * given.retry_factor
     at = given.now + delay
     if job.deadline is not None and job.deadline <= at:
         # It would not be run then, and would keep its lock until then.
-        return Ack()
-    return Retry(at=at, payload=job.encode())
+        return Ack(lock_of(job))
+    return Retry(at, job.encode(), _kept_lock(job, delay))
+
+
+def _kept_lock(job: Job, delay: float) -> Lock | None:
+    """Return the lock that *job* keeps until it is tried again.
+
+    One that it gave back when it began is not taken again: others may be in by now.
+    """
+    return None if is_released_at_start(job) else lock_of(job, delay=delay)
 
 
 def _is_exhausted(job: Job, limit: int, now: float) -> bool:

@@ -15,6 +15,7 @@ from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.unsettled import Unsettled, distinguish
 from kiq_trio._store.fetching import Delivery
+from kiq_trio._store.locking import release
 from kiq_trio._store.settling import (
     Requeue,
     Settled,
@@ -23,6 +24,7 @@ from kiq_trio._store.settling import (
 )
 from kiq_trio._wire.client import Redis
 from kiq_trio.events import Ended
+from kiq_trio.unique import Lock
 
 logger = logging.getLogger("kiq_trio.settler")
 
@@ -92,6 +94,14 @@ class Settler:
         """Wait until Redis knows of every run that has ended."""
         while self.size:
             await self._written.park()
+
+    async def release(self, lock: Lock) -> None:
+        """Give back *lock*, if it still belongs to its job, which is not done yet."""
+        try:
+            await release(self.redis, lock.token, lock.owner)
+        except ResponseError as error:
+            # It expires by itself; the job must not suffer for it.
+            logger.error("the lock %s cannot be released: %s", lock.token, error)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

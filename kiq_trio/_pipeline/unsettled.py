@@ -32,5 +32,5 @@ def distinguish(settlement: Settlement, random: Callable[[], float]) -> Settleme
         payload = job.set(kiq_copy=int(random() * 2**53)).encode()
     except (DecodeError, EncodeError):
         # No job that we could write, and the dead set keeps its like already.
-        return Ack()
+        return Ack(settlement.lock)
     return attrs.evolve(settlement, payload=payload)

@@ -7,6 +7,7 @@ leaves a stamp in the payload; the third within three days sends it to the dead 
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job, read_time, to_ms
+from kiq_trio.unique import lock_of
 
 POISON_LIMIT = 3
 POISON_WINDOW = 72 * 3600.0
@@ -37,7 +38,8 @@ def _stamp(held: Held, job: Job, now: float) -> Rescued:
             # The dead set would keep one of two that are equal to the byte.
             kiq_copy=held.delivery_id,
         )
-    return Rescued(held, job.encode(), to_dead=is_poison)
+    lock = lock_of(job) if is_poison else None
+    return Rescued(held, job.encode(), to_dead=is_poison, lock=lock)
 
 
 def _recent(job: Job, now: float) -> list[int]:

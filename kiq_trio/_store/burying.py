@@ -19,6 +19,7 @@ from kiq_trio._store.replies import read_pairs
 from kiq_trio._store.scripts import BURY, BURY_ORPHAN, DRAIN
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
+from kiq_trio.unique import Lock
 
 _PLACE_OF_DEAD = 7
 _CLOSED = 1
@@ -44,6 +45,8 @@ class Rescued:
     payload: bytes
     """What to write: the job as it was, with the stamp of this rescue."""
     to_dead: bool = False
+    lock: Lock | None = None
+    """What a unique job gives back when it goes to the dead set."""
 
 
 async def bury(redis: Redis, identity: str, counter: int) -> bool:
@@ -127,10 +130,19 @@ def _command(
         held = move.held
         if move.to_dead:
             args += (held.delivery_id, held.raw, "", _PLACE_OF_DEAD, move.payload)
+            args += _lock_args(keys, move.lock)
         else:
             place = keys.place_of(held.queue)
             args += (held.delivery_id, held.raw, held.queue, place, move.payload)
+            args += _NO_LOCK
     return DRAIN(keys.names, args)
+
+
+_NO_LOCK: tuple[Argument, ...] = (0, "")
+
+
+def _lock_args(keys: Keys, lock: Lock | None) -> tuple[Argument, ...]:
+    return _NO_LOCK if lock is None else (keys.place_of_lock(lock.token), lock.owner)
 
 
 def _held(delivery_id: str, raw: bytes) -> Held:

@@ -10,11 +10,14 @@ from kiq_trio._store.keys import (
     backup_key,
     queue_key,
 )
+from kiq_trio._store.locking import free_all
 from kiq_trio._wire.client import Redis
 
 
 async def clear(redis: Redis) -> None:
     """Throw away every job that waits, is scheduled, failed, died or is held.
+
+    And every lock of unique jobs.
 
     For tests and for starting over: there is no way back, and a late copy of this
     call clears what came since. Processes stay registered; what they are running
@@ -29,3 +32,4 @@ async def clear(redis: Redis) -> None:
     ]
     command = ("UNLINK", *doomed, QUEUES, SCHEDULE, RETRY, DEAD)
     await persist_one(redis, command)
+    await free_all(redis)

@@ -12,6 +12,7 @@ def _load(name: str) -> Script:
     return Script(name, text)
 
 
+ADMIT = _load("admit")
 BEAT = _load("beat")
 BURY = _load("bury")
 BURY_ORPHAN = _load("bury_orphan")
@@ -24,6 +25,7 @@ LEAVE = _load("leave")
 MOVE = _load("move")
 ORDER = _load("order")
 REGISTER = _load("register")
+RELEASE = _load("release")
 REMOVE = _load("remove")
 RESIGN = _load("resign")
 SCHEDULE = _load("schedule")
@@ -31,6 +33,7 @@ SETTLE = _load("settle")
 TICK = _load("tick")
 
 SCRIPTS = (
+    ADMIT,
     BEAT,
     BURY,
     BURY_ORPHAN,
@@ -43,6 +46,7 @@ SCRIPTS = (
     MOVE,
     ORDER,
     REGISTER,
+    RELEASE,
     REMOVE,
     RESIGN,
     SCHEDULE,

@@ -7,17 +7,22 @@ from typing import TypeAlias
 import attrs
 
 from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.enqueueing import to_px
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.keys import DEAD, QUEUES, RETRY, SCHEDULE, backup_key
 from kiq_trio._store.paging import Keys, pages
 from kiq_trio._store.scripts import SETTLE
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
+from kiq_trio.unique import Lock
 
 
 @attrs.define
 class Ack:
     """The job is done with: it is held no longer, and goes nowhere."""
+
+    lock: Lock | None = None
+    """What it gives back, if it is unique."""
 
 
 @attrs.define
@@ -26,14 +31,8 @@ class Retry:
 
     at: float
     payload: bytes
-
-
-@attrs.define
-class Kill:
-    """The job is given up: it goes to the dead set, as *payload*."""
-
-    at: float
-    payload: bytes
+    lock: Lock | None = None
+    """What it keeps, for so long."""
 
 
 @attrs.define
@@ -42,11 +41,26 @@ class Later:
 
     at: float
     payload: bytes
+    lock: Lock | None = None
+    """What it keeps, for so long."""
+
+
+@attrs.define
+class Kill:
+    """The job is given up: it goes to the dead set, as *payload*."""
+
+    at: float
+    payload: bytes
+    lock: Lock | None = None
+    """What it gives back, if it is unique."""
 
 
 @attrs.define
 class Requeue:
-    """The job was interrupted: it goes back to the front of its queue, unchanged."""
+    """The job was interrupted: it goes back to the front of its queue, unchanged.
+
+    Its lock stays as it is.
+    """
 
 
 Settlement: TypeAlias = Ack | Retry | Kill | Later | Requeue
@@ -63,7 +77,7 @@ class Settled(enum.Enum):
     again."""
 
 
-_Item: TypeAlias = tuple[int, Delivery, Retry | Kill | Later | Requeue]
+_Item: TypeAlias = tuple[int, Delivery, Settlement]
 
 
 async def settle(
@@ -79,8 +93,8 @@ async def settle(
     May be repeated: what is not in our backup is left alone. The dead set keeps
     its newest *dead_limit* jobs, and none older than *dead_timeout* seconds.
 
-    Plain successes are one `HDEL`, which tells only how many were ours. If none
-    was, they are GONE; if some were, all are told MOVED.
+    Successes without a lock are one `HDEL`, which tells only how many were ours. If
+    none was, they are GONE; if some were, all are told MOVED.
 
     Raises:
         redis.exceptions.ResponseError: Redis refuses; what was refused is still
@@ -113,7 +127,7 @@ def _sort(
     acked: list[int] = []
     moving: list[_Item] = []
     for n, (delivery, settlement) in enumerate(settlements):
-        if isinstance(settlement, Ack):
+        if isinstance(settlement, Ack) and settlement.lock is None:
             acked.append(n)
         else:
             moving.append((n, delivery, settlement))
@@ -126,14 +140,30 @@ def _settle_command(
     keys = Keys(backup, RETRY, DEAD, QUEUES, SCHEDULE)
     args: list[Argument] = [*limits]
     for _, delivery, settlement in batch:
+        args.append(delivery.id)
         match settlement:
-            case Retry(at, payload):
-                args += (delivery.id, "retry", repr(at), payload)
-            case Kill(at, payload):
-                args += (delivery.id, "kill", repr(at), payload)
-            case Later(at, payload):
-                args += (delivery.id, "later", repr(at), payload)
+            case Ack(lock):
+                args += ("ack", "", "", *_lock_args(keys, lock, is_kept=False))
+            case Retry(at, payload, lock):
+                args += ("retry", repr(at), payload)
+                args += _lock_args(keys, lock, is_kept=True)
+            case Later(at, payload, lock):
+                args += ("later", repr(at), payload)
+                args += _lock_args(keys, lock, is_kept=True)
+            case Kill(at, payload, lock):
+                args += ("kill", repr(at), payload)
+                args += _lock_args(keys, lock, is_kept=False)
             case Requeue():
                 place = keys.place_of(delivery.queue)
-                args += (delivery.id, "requeue", delivery.queue, place)
+                args += ("requeue", delivery.queue, place, *_NO_LOCK)
     return SETTLE(keys.names, args)
+
+
+_NO_LOCK: tuple[Argument, ...] = (0, "", 0)
+
+
+def _lock_args(keys: Keys, lock: Lock | None, *, is_kept: bool) -> tuple[Argument, ...]:
+    if lock is None:
+        return _NO_LOCK
+    needed = to_px(lock.seconds) if is_kept else 0
+    return (keys.place_of_lock(lock.token), lock.owner, needed)

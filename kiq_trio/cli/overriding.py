@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from kiq_trio.errors import ConfigError
 from kiq_trio.kiq import Kiq
+from kiq_trio.queue import Queue
 
 
 def override(
@@ -34,8 +37,6 @@ def override(
     changes: dict[str, Any] = {}
     if queues or concurrency is not None:
         own = config.queues
-        if concurrency is not None:
-            own = dict.fromkeys(own, concurrency)
         given = queues or tuple(own)
         changes["queues"] = dict(_read(each, own, concurrency) for each in given)
     if shutdown_timeout is not None:
@@ -55,20 +56,27 @@ def require_count(flag: str, given: int) -> None:
 
 
 def _read(
-    given: str, own: Mapping[str, int], concurrency: int | None
-) -> tuple[str, int]:
+    given: str, own: Mapping[str, Queue], concurrency: int | None
+) -> tuple[str, Queue | int]:
     name, equals, size = given.partition("=")
+    queue = own.get(name)
     if not equals:
         if concurrency is not None:
-            return name, concurrency
-        if name not in own:
+            return name, _resize(queue, concurrency)
+        if queue is None:
             raise ConfigError(
                 f"--queue {name}: give its concurrency, {name}=25, or take one of "
                 f"{', '.join(own)}"
             )
-        return name, own[name]
+        return name, queue
     if not size.isascii() or not size.isdecimal():
         raise ConfigError(
             f"--queue {given}: the concurrency must be a whole number of 1 or more"
         )
-    return name, int(size)
+    return name, _resize(queue, int(size))
+
+
+def _resize(queue: Queue | None, concurrency: int) -> Queue | int:
+    if queue is None:
+        return concurrency
+    return attrs.evolve(queue, concurrency=concurrency)

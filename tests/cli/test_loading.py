@@ -90,7 +90,7 @@ def test_options_replace_what_the_kiq_was_made_with(here: Path, target: str) -> 
 
     override(kiq, queues=["low", "mail=3"], shutdown_timeout=1.5)
 
-    assert kiq.config.queues == {"low": 2, "mail": 3}
+    assert kiq.config.concurrency == {"low": 2, "mail": 3}
     assert kiq.config.shutdown_timeout == 1.5
     assert not kiq.is_embedded
 
@@ -110,7 +110,7 @@ def test_a_concurrency_is_for_queues_without_a_number_of_their_own(
 
     override(kiq, queues=queues, concurrency=9)
 
-    assert kiq.config.queues == expected
+    assert kiq.config.concurrency == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,10 @@ def test_a_concurrency_is_for_queues_without_a_number_of_their_own(
         ("mail", "--queue mail: give its concurrency, mail=25, or take one of"),
         ("mail=", "--queue mail=: the concurrency must be a whole number"),
         ("mail=many", "--queue mail=many: the concurrency must be a whole number"),
-        ("mail=0", "queues['mail'] must be a whole number of 1 or more, got 0"),
+        (
+            "mail=0",
+            "queues['mail'] must be a whole number of 1 or more, or a Queue, got 0",
+        ),
         ("=3", "queues: a name is 1 to 128 of"),
     ],
 )

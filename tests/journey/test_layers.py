@@ -42,10 +42,10 @@ async def test_init_goes_before_the_class_and_the_caller(
     autojump_clock: MockClock,
 ) -> None:
     kiq = Mended({"queues": {"high": 1}}, queues={"low": 2}, tag="a")
-    assert kiq.config.queues == {"low": 2}
+    assert kiq.config.concurrency == {"low": 2}
 
     async with kiq:
-        assert kiq.config.queues == {"high": 1}
+        assert kiq.config.concurrency == {"high": 1}
 
     assert kiq.seen == [{"redis_url": "memory://", "queues": {"low": 2}, "tag": "a"}]
 
@@ -55,7 +55,7 @@ async def test_what_is_overridden_goes_before_init(autojump_clock: MockClock) ->
     kiq.override(queues={"low": 3})
 
     async with kiq:
-        assert (kiq.config.queues, kiq.config.tag) == ({"low": 3}, "mine")
+        assert (kiq.config.concurrency, kiq.config.tag) == ({"low": 3}, "mine")
         with pytest.raises(RuntimeError, match="is started already"):
             kiq.override(tag="late")
 
@@ -72,7 +72,7 @@ async def test_init_may_be_async_and_may_change_what_it_is_given(
     kiq = Later()
     for _ in range(2):
         async with kiq:
-            assert kiq.config.queues == {"default": 5, "mail": 3}
+            assert kiq.config.concurrency == {"default": 5, "mail": 3}
     assert AppKiq.queues == {"default": 5}
 
 

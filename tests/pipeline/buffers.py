@@ -1,6 +1,6 @@
 """A running buffer, and what it has stored."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from kiq_trio._background import background
@@ -12,13 +12,21 @@ FLUSH_INTERVAL = 0.5
 
 
 @asynccontextmanager
-async def running_buffer(redis: Redis, *, limit: int = 10_000) -> AsyncIterator[Buffer]:
+async def running_buffer(
+    redis: Redis,
+    *,
+    limit: int = 10_000,
+    max_sizes: Mapping[str, int] | None = None,
+    may_wait: bool = True,
+) -> AsyncIterator[Buffer]:
     buffer = Buffer(
         redis=redis,
         client="client",
         limit=limit,
         flush_interval=FLUSH_INTERVAL,
         random=lambda: 0.5,
+        max_sizes=max_sizes or {},
+        may_wait=may_wait,
     )
     async with background(buffer.run):
         yield buffer

@@ -32,6 +32,7 @@ WRITES = [
     "LPUSH",
     "LREM",
     "LTRIM",
+    "PEXPIRE",
     "RPUSH",
     "SADD",
     "SET",

@@ -7,14 +7,10 @@ import attrs
 
 from kiq_trio._wire.slot import Command
 from tests.store.direct import DirectServer, script_of
+from tests.store.locks import Locks, admitted, jid_of, read_locks
 
 _BACKUP, _QUEUE = "kiq:backup|", "queue:"
 _MAY_REMOVE_FROM_BACKUP = {"HDEL", "settle", "drain"}
-
-
-def jid_of(payload: bytes) -> bytes:
-    """Our test payloads are a jid, `#`, and what makes them differ."""
-    return payload.split(b"#")[0]
 
 
 @attrs.frozen
@@ -30,6 +26,12 @@ class Snapshot:
     processes: dict[str, int]
     backup_ids: set[str]
     graves: set[str]
+    locks: Locks
+
+    @property
+    def dead(self) -> Counter[bytes]:
+        """How often each jid is in the dead set."""
+        return Counter(map(jid_of, self.sets["dead"]))
 
     @property
     def copies(self) -> Counter[bytes]:
@@ -76,7 +78,15 @@ def take_snapshot(server: DirectServer) -> Snapshot:
         processes={id_: int(n) for id_, n in fields("kiq:processes").items()},
         backup_ids=members("kiq:backups"),
         graves=members("kiq:graves"),
+        locks=read_locks(server),
     )
+
+
+def acked_by(settle: Command) -> set[Any]:
+    """Return the delivery ids that a call of the script is to do away with."""
+    arguments = settle[3 + int(settle[2]) :]
+    rows = range(2, len(arguments), 7)
+    return {arguments[n] for n in rows if arguments[n + 1] == "ack"}
 
 
 @attrs.define
@@ -110,13 +120,20 @@ class Ledger:
         script = script_of(command)
         name = script.name if script else str(command[0])
         expected = before.copies
-        if name in {"enqueue", "schedule"}:
-            expected.update(self._brought(name, command))
-        if name == "HDEL":
-            expected.subtract(self._acked(command, before, after))
+        if name in {"enqueue", "schedule", "admit"}:
+            expected.update(self._brought(name, command, before, now))
+        if name in {"HDEL", "settle"}:
+            expected.subtract(self._acked(name, command, before, after))
         self.check_copies(expected, before, after)
         self._check_moves(name, command, before, after, now)
         self._check_registry(name, command, before, after)
+        self._check_locks(before, after, now)
+
+    def check_torn(self, command: Command, before: Snapshot, after: Snapshot) -> None:
+        script = script_of(command)
+        if script is not None and script.name == "settle":
+            self._acked(script.name, command, before, after)
+        self.check_copies(before.copies, before, after)
 
     def check_copies(
         self, expected: Counter[bytes], before: Snapshot, after: Snapshot
@@ -127,23 +144,30 @@ class Ledger:
         for jid in self.stored | set(before.copies):
             assert found[jid] or self.acked[jid], f"{jid!r} is lost"
 
-    def _brought(self, name: str, command: Command) -> list[bytes]:
+    def _brought(
+        self, name: str, command: Command, before: Snapshot, now: float
+    ) -> list[bytes]:
         arguments = list(command[3 + int(command[2]) :])
         lane, number = command[3], int(arguments[0])
         if number <= self.batches.get(lane, 0):
             return []
         self.batches[lane] = number
+        if name == "admit":
+            length = len(before.queues.get(str(arguments[2]), ()))
+            return admitted(command, before.locks, length, now)
         payloads = arguments[3:] if name == "enqueue" else arguments[3::2]
         return [jid_of(payload) for payload in payloads if isinstance(payload, bytes)]
 
     def _acked(
-        self, command: Command, before: Snapshot, after: Snapshot
+        self, name: str, command: Command, before: Snapshot, after: Snapshot
     ) -> Counter[bytes]:
-        identity = str(command[1]).removeprefix(_BACKUP)
+        backup = command[1] if name == "HDEL" else command[3]
+        identity = str(backup).removeprefix(_BACKUP)
+        asked = set(command[2:]) if name == "HDEL" else acked_by(command)
         left = after.backups.get(identity, {})
         acked: Counter[bytes] = Counter()
         for delivery, payload in before.backups.get(identity, {}).items():
-            if delivery not in left:
+            if delivery not in left and delivery in asked:
                 meant = self.meant.get((identity, delivery))
                 assert payload == meant, f"{payload!r} deleted instead of {meant!r}"
                 acked[jid_of(payload)] += 1
@@ -168,6 +192,16 @@ class Ledger:
             for queue in before.paused:
                 assert before.queues.get(queue) == after.queues.get(queue), "paused"
         assert after.queues.keys() <= after.known_queues or self.is_torn, "unlisted"
+
+    def _check_locks(self, before: Snapshot, after: Snapshot, now: float) -> None:
+        """A lock goes with its job, or with its time; another job takes a free one."""
+        for token, lock in before.locks.items():
+            left = after.locks.get(token)
+            if lock.is_over(now) or (left and left.owner == lock.owner):
+                continue
+            assert left is None, f"{token} was taken from {lock.owner!r}"
+            owner_is_alive = after.copies[lock.owner] > after.dead[lock.owner]
+            assert self.is_torn or not owner_is_alive, f"{token} left {lock.owner!r}"
 
     def _check_registry(
         self, name: str, command: Command, before: Snapshot, after: Snapshot

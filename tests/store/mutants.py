@@ -32,11 +32,11 @@ class Mutant:
         return f"{self.script}: {guard} -> {self.instead[:20].strip()!r}"
 
 
-def _without(script: str, *lines: str, caught_by: str = "replay") -> list[Mutant]:
+def without(script: str, *lines: str, caught_by: str = "replay") -> list[Mutant]:
     return [Mutant(script, line, "", caught_by) for line in lines]
 
 
-def _earlier(script: str, line: str, before: str, caught_by: str = "torn") -> Mutant:
+def earlier(script: str, line: str, before: str, caught_by: str = "torn") -> Mutant:
     """Leave the old place before the new one is written."""
     text = _TEXTS[script]
     start, end = text.index(before), text.index(line)
@@ -46,7 +46,7 @@ def _earlier(script: str, line: str, before: str, caught_by: str = "torn") -> Mu
 
 _OLDER = "if number < last then"
 _SAME = "if number == last then"
-_NEVER = "if false then"
+NEVER = "if false then"
 _NUMBER = "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n"
 _FETCH_END = "redis.call('HSET', KEYS[3], unpack(entries))\n"
 
@@ -59,9 +59,7 @@ _LEAVE_FIRST = Mutant(
 
 MUTANTS = [
     # register
-    Mutant(
-        "register", "if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[2] then", _NEVER
-    ),
+    Mutant("register", "if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[2] then", NEVER),
     Mutant(
         "register",
         "redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1",
@@ -81,20 +79,20 @@ MUTANTS = [
         "redis.call('INCRBY', KEYS[3], 1)",
         "test_a_redis_that_lost_its_data_does_not_count_as_before",
     ),
-    *_without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
-    *_without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
-    Mutant("register", "if is_taken then", _NEVER, "test_an_id_in_a_grave_is_refused"),
+    *without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
+    *without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
+    Mutant("register", "if is_taken then", NEVER, "test_an_id_in_a_grave_is_refused"),
     # lead
     Mutant(
         "lead",
         "if holder and holder ~= ARGV[1] then",
-        _NEVER,
+        NEVER,
         "test_a_lead_is_not_taken_from_another",
     ),
     Mutant(
         "lead",
         "if holder and term >= known then",
-        _NEVER,
+        NEVER,
         "test_a_lead_is_renewed_under_the_same_term",
     ),
     Mutant(
@@ -109,12 +107,12 @@ MUTANTS = [
         "term = term + 1",
         "test_a_term_is_not_given_twice_though_redis_forgot_it",
     ),
-    *_without(
+    *without(
         "lead",
         "  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n",
         caught_by="test_a_lead_is_renewed_under_the_same_term",
     ),
-    *_without(
+    *without(
         "lead",
         "redis.call('SET', KEYS[2], string.format('%.0f', term))\n",
         "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n",
@@ -124,22 +122,22 @@ MUTANTS = [
     Mutant(
         "resign",
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then",
-        _NEVER,
+        NEVER,
         "test_nobody_resigns_for_another",
     ),
     Mutant(
         "resign",
         "if redis.call('GET', KEYS[2]) ~= ARGV[2] then",
-        _NEVER,
+        NEVER,
         "test_a_late_resignation_does_not_end_a_later_lead",
     ),
-    *_without(
+    *without(
         "resign",
         "redis.call('DEL', KEYS[1])\n",
         caught_by="test_whoever_resigns_frees_the_lead",
     ),
     # order
-    *_without(
+    *without(
         "order",
         "redis.call('EXPIRE', KEYS[1], ARGV[2])\n",
         caught_by="test_orders_are_kept_for_a_while_and_about_a_thousand_of_them",
@@ -167,14 +165,14 @@ MUTANTS = [
         "test_a_beat_tells_a_burial_from_a_loss_of_all_data",
     ),
     # leave
-    Mutant("leave", "if redis.call('HLEN', KEYS[4]) > 0 then", _NEVER),
+    Mutant("leave", "if redis.call('HLEN', KEYS[4]) > 0 then", NEVER),
     Mutant(
         "leave",
         "if redis.call('HLEN', KEYS[4]) > 0 then",
         "if true then",
         "test_who_leaves_with_empty_hands_leaves_nothing",
     ),
-    *_without(
+    *without(
         "leave",
         "  redis.call('SADD', KEYS[3], ARGV[1])\n",
         "  redis.call('HDEL', KEYS[1], ARGV[1])\n  return 0",
@@ -185,14 +183,14 @@ MUTANTS = [
     _LEAVE_FIRST,
     # enqueue and schedule
     *(
-        Mutant(script, line, _NEVER)
+        Mutant(script, line, NEVER)
         for script in ("enqueue", "schedule")
         for line in (_OLDER, _SAME)
     ),
-    *_without("enqueue", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
-    *_without("schedule", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
-    *_without("enqueue", "  redis.call('SADD', KEYS[3], ARGV[3])\n"),
-    _earlier(
+    *without("enqueue", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
+    *without("schedule", "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"),
+    *without("enqueue", "  redis.call('SADD', KEYS[3], ARGV[3])\n"),
+    earlier(
         "enqueue",
         "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n",
         "redis.call('LPUSH', KEYS[2], unpack(ARGV, 4))\n",
@@ -204,24 +202,24 @@ MUTANTS = [
         "false",
         "test_an_enqueue_looks_at_the_names_before_it_writes",
     ),
-    _earlier(
+    earlier(
         "schedule",
         "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n",
         "redis.call('ZADD', KEYS[2], unpack(ARGV, 3))\n",
         "torn replay",
     ),
     # fetch
-    Mutant("fetch", "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then", _NEVER),
-    Mutant("fetch", "if call < last then", _NEVER),
-    Mutant("fetch", "if call == last then", _NEVER),
-    Mutant("fetch", "if is_paused then", _NEVER),
-    *_without(
+    Mutant("fetch", "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then", NEVER),
+    Mutant("fetch", "if call < last then", NEVER),
+    Mutant("fetch", "if call == last then", NEVER),
+    Mutant("fetch", "if is_paused then", NEVER),
+    *without(
         "fetch",
         "redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])\n",
         "redis.call('HSET', KEYS[3], unpack(entries))\n",
         "redis.call('LTRIM', KEYS[4], 0, -count - 1)\n",
     ),
-    _earlier(
+    earlier(
         "fetch",
         "redis.call('LTRIM', KEYS[4], 0, -count - 1)\n",
         "redis.call('HSET', KEYS[3], unpack(entries))\n",
@@ -233,20 +231,25 @@ MUTANTS = [
         "torn",
     ),
     # settle
-    Mutant("settle", "if not held[n] then", _NEVER),
+    Mutant("settle", "if not held[n] then", NEVER),
     Mutant(
         "settle",
         "taken[kind][payload] or ",
         "",
         "test_two_jobs_that_fail_alike_in_one_batch_clash",
     ),
-    Mutant("settle", " or redis.call('ZSCORE', sets[kind], payload)", ""),
+    Mutant(
+        "settle",
+        " or redis.call('ZSCORE', sets[kind], payload)",
+        "",
+        "test_a_job_that_fails_like_one_that_waits_already_clashes",
+    ),
     Mutant("settle", "  if answers[n] == 1 then", "  if true then"),
-    *_without("settle", "redis.call('HDEL', KEYS[1], unpack(moved))\n"),
+    *without("settle", "redis.call('HDEL', KEYS[1], unpack(moved))\n"),
     Mutant(
         "settle",
         "if redis.call('SISMEMBER', KEYS[4], name) == 0 then",
-        _NEVER,
+        NEVER,
         "test_a_queue_that_was_deleted_is_listed_again_by_a_requeue",
     ),
     Mutant(
@@ -255,18 +258,18 @@ MUTANTS = [
         "table.insert(fronts[place], string.sub(job, #name + 2))",
         "test_what_is_requeued_is_in_front_in_its_old_order",
     ),
-    _earlier(
+    earlier(
         "settle",
         "redis.call('HDEL', KEYS[1], unpack(moved))\n",
         "for place, jobs in pairs(fronts) do\n"
         "  redis.call('RPUSH', KEYS[place], unpack(jobs))\nend\n",
     ),
-    _earlier(
+    earlier(
         "settle",
         "redis.call('HDEL', KEYS[1], unpack(moved))\n",
         "for kind, pairs_ in pairs(added) do\n",
     ),
-    *_without(
+    *without(
         "settle",
         "    redis.call('LLEN', KEYS[place])\n",
         caught_by="test_a_settlement_looks_at_the_queues_before_it_writes",
@@ -296,8 +299,8 @@ MUTANTS = [
         "true",
         "test_a_lock_goes_with_its_job_only_if_the_job_owns_it",
     ),
-    *_without("move", "redis.call('ZREM', KEYS[1], unpack(moved))\n"),
-    *_without(
+    *without("move", "redis.call('ZREM', KEYS[1], unpack(moved))\n"),
+    *without(
         "move",
         "  redis.call('DEL', KEYS[lock])\n",
         caught_by="test_a_lock_goes_with_its_job_only_if_the_job_owns_it",
@@ -305,20 +308,20 @@ MUTANTS = [
     Mutant(
         "move",
         "if redis.call('SISMEMBER', KEYS[3], name) == 0 then",
-        _NEVER,
+        NEVER,
     ),
-    _earlier(
+    earlier(
         "move",
         "redis.call('ZREM', KEYS[1], unpack(moved))\n",
         "for place, payloads in pairs(backs) do\n"
         "  redis.call('LPUSH', KEYS[place], unpack(payloads))\nend\n",
     ),
-    _earlier(
+    earlier(
         "move",
         "redis.call('ZREM', KEYS[1], unpack(moved))\n",
         "if #buried > 0 then\n  redis.call('ZADD', KEYS[2], unpack(buried))\nend\n",
     ),
-    *_without(
+    *without(
         "move",
         "    redis.call('LLEN', KEYS[place])\n",
         "  redis.call('ZCARD', KEYS[2])\n",
@@ -337,7 +340,7 @@ MUTANTS = [
         "true",
         "test_a_lock_that_another_job_owns_is_left_by_a_removal",
     ),
-    *_without(
+    *without(
         "remove",
         "  redis.call('DEL', KEYS[lock])\n",
         caught_by="test_a_job_that_is_removed_gives_its_lock_back",
@@ -351,22 +354,22 @@ MUTANTS = [
     Mutant(
         "delete_queue",
         "if redis.call('LLEN', KEYS[1]) > 0 then",
-        _NEVER,
+        NEVER,
         "test_a_queue_that_holds_jobs_keeps_its_name",
     ),
-    *_without(
+    *without(
         "delete_queue",
         "redis.call('SREM', KEYS[2], ARGV[1])\n",
         caught_by="test_an_empty_queue_is_forgotten",
     ),
     # bury
-    _earlier(
+    earlier(
         "bury",
         "redis.call('HDEL', KEYS[1], ARGV[1])\n",
         "redis.call('SADD', KEYS[2], ARGV[1])\n",
     ),
-    Mutant("bury", "if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then", _NEVER),
-    *_without(
+    Mutant("bury", "if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then", NEVER),
+    *without(
         "bury",
         "redis.call('SADD', KEYS[2], ARGV[1])\n",
         "redis.call('HDEL', KEYS[1], ARGV[1])\n",
@@ -388,7 +391,7 @@ MUTANTS = [
     Mutant(
         "drain",
         "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then",
-        _NEVER,
+        NEVER,
         "test_what_a_living_process_holds_is_not_drained",
     ),
     Mutant(
@@ -405,7 +408,7 @@ MUTANTS = [
     Mutant(
         "drain",
         "if redis.call('HLEN', KEYS[4]) > 0 then",
-        _NEVER,
+        NEVER,
         "test_a_grave_is_not_closed_while_it_holds_anything",
     ),
     *(
@@ -432,14 +435,14 @@ MUTANTS = [
         "0, -ARGV[3])",
         "test_a_drain_keeps_the_limits_of_the_dead_set",
     ),
-    *_without("drain", "  redis.call('HDEL', KEYS[4], unpack(moved))\n"),
-    *_without("drain", "redis.call('DEL', KEYS[5])\n"),
-    *_without("drain", "redis.call('SREM', KEYS[2], ARGV[1])\n"),
-    *_without("drain", "redis.call('SREM', KEYS[3], ARGV[1])\n"),
+    *without("drain", "  redis.call('HDEL', KEYS[4], unpack(moved))\n"),
+    *without("drain", "redis.call('DEL', KEYS[5])\n"),
+    *without("drain", "redis.call('SREM', KEYS[2], ARGV[1])\n"),
+    *without("drain", "redis.call('SREM', KEYS[3], ARGV[1])\n"),
     Mutant(
         "drain",
         "if redis.call('SISMEMBER', KEYS[6], name) == 0 then",
-        _NEVER,
+        NEVER,
     ),
     Mutant(
         "drain",
@@ -447,18 +450,18 @@ MUTANTS = [
         "table.insert(fronts[place], payload)",
         "test_the_oldest_job_of_a_grave_comes_to_the_very_front",
     ),
-    _earlier(
+    earlier(
         "drain",
         "if #moved > 0 then\n  redis.call('HDEL', KEYS[4], unpack(moved))\nend\n",
         "for place, payloads in pairs(fronts) do\n"
         "  redis.call('RPUSH', KEYS[place], unpack(payloads))\nend\n",
     ),
-    _earlier(
+    earlier(
         "drain",
         "if #moved > 0 then\n  redis.call('HDEL', KEYS[4], unpack(moved))\nend\n",
         "if #buried > 0 then\n  redis.call('ZADD', KEYS[7], unpack(buried))\nend\n",
     ),
-    *_without(
+    *without(
         "drain",
         "    redis.call('LLEN', KEYS[place])\n",
         "  redis.call('ZCARD', KEYS[7])\n",
@@ -468,7 +471,7 @@ MUTANTS = [
     Mutant(
         "tick",
         "if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then",
-        _NEVER,
+        NEVER,
         "test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
     ),
     Mutant(
@@ -480,7 +483,7 @@ MUTANTS = [
     Mutant(
         "tick",
         "if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then",
-        _NEVER,
+        NEVER,
         "test_a_tick_of_a_paused_periodic_passes_without_a_job",
     ),
     Mutant(
@@ -498,7 +501,7 @@ MUTANTS = [
     Mutant(
         "tick",
         "if owner and owner ~= ARGV[6] then",
-        _NEVER,
+        NEVER,
         "test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same",
     ),
     Mutant(
@@ -519,7 +522,7 @@ MUTANTS = [
         "false",
         "test_a_tick_looks_at_all_places_before_it_writes",
     ),
-    *_without(
+    *without(
         "tick",
         "  redis.call('LPUSH', KEYS[3], ARGV[5])\n",
         "    redis.call('SADD', KEYS[4], ARGV[4])\n",
@@ -535,10 +538,10 @@ MUTANTS = [
     Mutant(
         "tick",
         "if not is_known then",
-        _NEVER,
+        NEVER,
         "test_a_tick_happens_once_whoever_else_saw_that_it_was_due",
     ),
-    _earlier(
+    earlier(
         "tick",
         "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n",
         "if verdict == 'enqueued' then\n",

@@ -16,7 +16,7 @@ from kiq_trio._store.settling import (
 )
 from kiq_trio.errors import FencedError, QueuePausedError
 from tests.store.direct import LINE
-from tests.store.ledger import jid_of
+from tests.store.locks import jid_of, lock_for
 from tests.store.surroundings import LIMIT, LONG, QUEUES, Process, Surroundings
 
 
@@ -111,12 +111,14 @@ class Processes:
         # attempt to settle may draw a number, as `kiq_copy` does.
         mark = b"#%d" % self._world.chance.choice((0, 0, self._world.count()))
         failed = jid_of(delivery.payload) + mark
+        lock = lock_for(delivery.payload)
+        due_at = self._world.now + self._world.chance.choice((-1, 10))
         options: tuple[Settlement, ...] = (
-            Ack(),
-            Retry(self._world.now + self._world.chance.choice((-1, 10)), failed),
-            Retry(self._world.now + self._world.chance.choice((-1, 10)), failed),
-            Kill(self._world.now, failed),
-            Later(self._world.now + self._world.chance.choice((-1, 10)), failed),
+            Ack(lock),
+            Retry(due_at, failed, lock),
+            Retry(due_at, failed, lock),
+            Later(due_at, failed, lock),
+            Kill(self._world.now, failed, lock),
             Requeue(),
         )
         return self._world.chance.choice(options)
@@ -156,7 +158,8 @@ class Processes:
                 return
             process.settling, process.running = process.running, {}
             batch: list[tuple[Delivery, Settlement]] = [
-                (delivery, Ack()) for delivery in process.settling.values()
+                (delivery, Ack(lock_for(delivery.payload)))
+                for delivery in process.settling.values()
             ]
             await settle(
                 LINE, process.identity, batch, dead_limit=LIMIT, dead_timeout=LONG

@@ -14,6 +14,7 @@ from kiq_trio._store.registering import read_counters
 from kiq_trio._store.replies import read_scores
 from kiq_trio._store.staging import read_due, stage
 from tests.store.direct import LINE
+from tests.store.locks import lock_for
 from tests.store.processes import Processes
 from tests.store.surroundings import LIMIT, LONG, QUEUES, Surroundings
 
@@ -81,7 +82,8 @@ class Services:
         for held in await read_grave(LINE, identity):
             to_dead = self._world.chance.random() < 0.2
             payload = self.unlike_any(held.payload + b"d")
-            moves.append(Rescued(held, payload, to_dead=to_dead))
+            lock = lock_for(held.payload) if to_dead else None
+            moves.append(Rescued(held, payload, to_dead=to_dead, lock=lock))
         if self._world.chance.random() < 0.5:
             moves = moves[1:]
         await drain(

@@ -58,7 +58,9 @@ async def test_a_full_redis_takes_no_jobs_and_lets_all_others_work(
                 Batch("s", 1, None, (b"7",), (1.0,)),
             ],
         )
-        assert all(error is not None and is_back_pressure(error) for error in errors)
+        for error in errors:
+            assert isinstance(error, Exception)
+            assert is_back_pressure(error)
 
         await join(redis, OTHER)
         assert await beat(redis, ME, number) is Beat.ALIVE

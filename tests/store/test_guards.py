@@ -219,6 +219,20 @@ async def test_two_jobs_that_fail_alike_in_one_batch_clash(redis: Redis) -> None
     assert await held(redis) == 1
 
 
+async def test_a_job_that_fails_like_one_that_waits_already_clashes(
+    redis: Redis,
+) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"same", b"same")
+    one, two = await take(redis, "mail")
+    assert await move(redis, (one, Retry(FUTURE, b"failed"))) == [Settled.MOVED]
+
+    settled = await move(redis, (two, Retry(FUTURE, b"failed")))
+
+    assert settled == [Settled.CLASH]
+    assert await held(redis) == 1
+
+
 async def test_the_dead_set_keeps_exactly_its_limit(redis: Redis) -> None:
     await join(redis, ME)
     await put(redis, "mail", b"1", b"2", b"3", b"4")

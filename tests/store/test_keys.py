@@ -94,4 +94,4 @@ def test_the_table_names_exactly_the_commands_of_the_functions() -> None:
 def test_only_what_adds_work_is_refused_when_memory_is_full() -> None:
     refused = {s.name for s in SCRIPTS if "flags=allow-oom" not in s.source}
 
-    assert refused == {"enqueue", "schedule", "tick"}
+    assert refused == {"admit", "enqueue", "schedule", "tick"}

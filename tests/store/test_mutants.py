@@ -15,14 +15,23 @@ import redis.exceptions
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.script import Script
 from tests.conftest import EPOCH
-from tests.store import test_guards, test_leading, test_ordering, test_torn
+from tests.store import (
+    test_guards,
+    test_leading,
+    test_lock_guards,
+    test_ordering,
+    test_torn,
+)
 from tests.store.direct import LINE, WRITES, DirectServer, call
+from tests.store.lock_mutants import LOCK_MUTANTS
 from tests.store.mutants import MUTANTS, Mutant
 from tests.store.world import World
 
+ALL = [*MUTANTS, *LOCK_MUTANTS]
+
 DIRECTED = {
     name: test
-    for module in (test_guards, test_leading, test_ordering)
+    for module in (test_guards, test_lock_guards, test_leading, test_ordering)
     for name, test in vars(module).items()
     if name.startswith("test_")
 }
@@ -57,7 +66,7 @@ def play_torn(mutant: Mutant) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+@pytest.mark.parametrize("mutant", ALL, ids=str)
 def test_a_script_without_this_guard_is_caught(mutant: Mutant) -> None:
     match mutant.caught_by:
         case "replay" | "torn replay":
@@ -79,7 +88,10 @@ NOT_GUARDS = {
     "if #moved == 0 then",
     "if ARGV[n + 2] == '' then",
     "if ARGV[n + 2] ~= '' then",
+    "if #jobs > 0 and is_queue then",
     "if count == 0 then",
+    "if not is_known then",
+    "if place > 0 then",
     "if not backs[place] then",
     "if not fronts[place] then",
     "elseif item.kind == 'requeue' then",
@@ -88,7 +100,7 @@ NOT_GUARDS = {
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_every_line_that_guards_or_writes_has_a_mutant(script: Script) -> None:
-    guards = [m.guard.strip() for m in MUTANTS if m.script == script.name]
+    guards = [m.guard.strip() for m in ALL if m.script == script.name]
 
     for line in map(str.strip, script.source.splitlines()):
         writes = any(f"'{name}'" in line for name in WRITES)

@@ -183,7 +183,7 @@ class World:
         self.past.append(command)
         self.server.tear(command, self.chance.randint(0, 3))
         before, self._seen = self._seen, take_snapshot(self.server)
-        self.ledger.check_copies(before.copies, before, self._seen)
+        self.ledger.check_torn(command, before, self._seen)
 
     def _tell(self, command: Command, why: str) -> None:
         script = script_of(command)

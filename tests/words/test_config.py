@@ -6,6 +6,7 @@ import pytest
 
 from kiq_trio.config import make_config
 from kiq_trio.errors import ConfigError
+from kiq_trio.queue import Queue
 from kiq_trio.timing import Timing
 from kiq_trio.worker import worker
 
@@ -20,6 +21,8 @@ async def greet() -> None: ...
         ({"queues": {"mail": 0}}, r"queues\['mail'\] must be a whole number of 1 or"),
         ({"queues": {"a b": 1}}, "queues: a name is"),
         ({"queues": ["default"]}, "queues must map names to numbers"),
+        ({"queues": {"mail": "5"}}, r"or more, or a Queue, got '5'"),
+        ({"on_full": "drop"}, "on_full must be 'wait' or 'raise', got 'drop'"),
         ({"queus": {}}, "unknown option 'queus'; did you mean 'queues'"),
         ({"shutdown_timeout": -1}, "shutdown_timeout must be a number of 0 or more"),
         ({"buffer_limit": 1.5}, "buffer_limit must be a whole number .* got 1.5"),
@@ -90,7 +93,7 @@ def test_the_connections_span_goes_before_that_of_the_timing() -> None:
         ("flush_interval", 0.01),
         ("periodics", ()),
         ("pool_size", 5),
-        ("queues", {"default": 25}),
+        ("queues", {"default": Queue(25)}),
         ("schedulers", ("retry", "schedule")),
         ("server", True),
         ("shutdown_timeout", 25),

@@ -26,7 +26,7 @@ class QuickKiq(AppKiq):
 def test_class_attributes_are_options_nearest_first() -> None:
     config = QuickKiq().config
 
-    assert config.queues == {"default": 5, "mail": 2}
+    assert config.concurrency == {"default": 5, "mail": 2}
     assert config.workers == {"greet": greet}
     assert config.shutdown_timeout == 1
 
@@ -44,7 +44,7 @@ def test_a_base_that_is_no_kiq_gives_options_too() -> None:
 def test_arguments_go_before_class_attributes_option_by_option() -> None:
     kiq = AppKiq(queues={"low": 1}, redis_url="redis://elsewhere:1/0")
 
-    assert kiq.config.queues == {"low": 1}
+    assert kiq.config.concurrency == {"low": 1}
     assert kiq.config.shutdown_timeout == 10
     assert "elsewhere:1" in repr(kiq)
 
@@ -118,7 +118,7 @@ def test_what_is_a_subclasses_own_affair_is_left_alone() -> None:
         def thread(self) -> int:
             return 1
 
-    assert Own().config.queues == {"mail": 1}
+    assert Own().config.concurrency == {"mail": 1}
 
 
 def test_a_url_may_stand_in_client_opts_of_any_layer() -> None:
@@ -151,7 +151,7 @@ def test_an_override_goes_before_all() -> None:
     kiq.override(queues={"high": 3})
     kiq.override(shutdown_timeout=2)
 
-    assert kiq.config.queues == {"high": 3}
+    assert kiq.config.concurrency == {"high": 3}
     assert kiq.config.shutdown_timeout == 2
 
 
@@ -161,7 +161,7 @@ def test_an_override_that_cannot_work_changes_nothing() -> None:
     with pytest.raises(ConfigError, match="did you mean 'queues'"):
         kiq.override(queus={})
 
-    assert kiq.config.queues == {"default": 5, "mail": 2}
+    assert kiq.config.concurrency == {"default": 5, "mail": 2}
 
 
 def test_no_option_is_called_like_something_else_a_kiq_has() -> None:

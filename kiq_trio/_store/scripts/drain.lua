@@ -8,14 +8,16 @@
 --   KEYS[5]  kiq:calls|<id>    hash, the numbers of its fetches
 --   KEYS[6]  queues            set of names
 --   KEYS[7]  dead              sorted set by the time of death
---   KEYS[8]… queue:<name>      lists, newest on the left
+--   KEYS[8]… queue:<name> or kiq:unique:<token>   lists, newest on the left, and
+--              strings, the jid that owns the lock
 --   ARGV[1]  the id
 --   ARGV[2]  the time of death, for what goes to the dead set
 --   ARGV[3]  how many dead jobs to keep
 --   ARGV[4]  for how many seconds to keep them
 --   ARGV[5]… per job, oldest first: its delivery id, what the backup holds, and
 --              the queue's name, its place in KEYS, the new payload  |
---              the empty name, 7, the new payload: to the dead set
+--              the empty name, 7, the new payload: to the dead set;
+--            and the place of its lock in KEYS, 0 for none, and the lock's owner
 --   returns  1: the grave is empty and closed; 0: it holds more;
 --            -1: refused, the id is registered
 --
@@ -25,7 +27,7 @@
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
   return -1
 end
-local fronts, buried, unknown, moved = {}, {}, {}, {}
+local fronts, buried, unknown, moved, freed = {}, {}, {}, {}, {}
 
 local function requeue(name, place, payload)
   if not fronts[place] then
@@ -38,11 +40,18 @@ local function requeue(name, place, payload)
   table.insert(fronts[place], 1, payload)
 end
 
-for n = 5, #ARGV, 5 do
+local function free(place, owner)
+  if place > 0 and redis.call('GET', KEYS[place]) == owner then
+    freed[#freed + 1] = place
+  end
+end
+
+for n = 5, #ARGV, 7 do
   if redis.call('HGET', KEYS[4], ARGV[n]) == ARGV[n + 1] then
     if ARGV[n + 2] == '' then
       table.insert(buried, ARGV[2])
       table.insert(buried, ARGV[n + 4])
+      free(tonumber(ARGV[n + 5]), ARGV[n + 6])
     else
       requeue(ARGV[n + 2], tonumber(ARGV[n + 3]), ARGV[n + 4])
     end
@@ -64,6 +73,9 @@ if #buried > 0 then
 end
 if #moved > 0 then
   redis.call('HDEL', KEYS[4], unpack(moved))
+end
+for _, place in ipairs(freed) do
+  redis.call('DEL', KEYS[place])
 end
 if #buried > 0 then
   local too_old = redis.call('TIME')[1] - ARGV[4]

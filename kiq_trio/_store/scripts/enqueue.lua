@@ -1,7 +1,7 @@
 #!lua
 -- enqueue: put a batch of jobs at the back of a queue, exactly once.
 --
---   KEYS[1]  kiq:flush|<lane>   string, number of the lane's last batch
+--   KEYS[1]  kiq:flush|<lane>   string, begins with the number of the lane's last batch
 --   KEYS[2]  queue:<name>       list, newest on the left
 --   KEYS[3]  queues             set of names
 --   ARGV[1]  the number of this batch
@@ -16,7 +16,7 @@
 -- twice, never not at all.
 
 local number = tonumber(ARGV[1])
-local last = tonumber(redis.call('GET', KEYS[1]) or 0)
+local last = tonumber(string.match(redis.call('GET', KEYS[1]) or '0', '^%d+'))
 if number < last then
   return { err = 'STALE batch ' .. ARGV[1] .. ': batch ' .. last .. ' is stored' }
 end

@@ -1,7 +1,7 @@
 #!lua
 -- schedule: put a batch of jobs into the schedule, exactly once.
 --
---   KEYS[1]  kiq:flush|<lane>   string, number of the lane's last batch
+--   KEYS[1]  kiq:flush|<lane>   string, begins with the number of the lane's last batch
 --   KEYS[2]  schedule           sorted set by the time a job is due
 --   ARGV[1]  the number of this batch
 --   ARGV[2]  for how many seconds to remember it
@@ -12,7 +12,7 @@
 -- As enqueue.lua: the number is written last.
 
 local number = tonumber(ARGV[1])
-local last = tonumber(redis.call('GET', KEYS[1]) or 0)
+local last = tonumber(string.match(redis.call('GET', KEYS[1]) or '0', '^%d+'))
 if number < last then
   return { err = 'STALE batch ' .. ARGV[1] .. ': batch ' .. last .. ' is stored' }
 end

@@ -1,0 +1,11 @@
+#!lua flags=allow-oom
+-- release: give a lock back, if it still belongs to whoever gives it.
+--
+--   KEYS[1]  kiq:unique:<token>   string, the jid that owns the lock
+--   ARGV[1]  the jid
+--   returns  1: released; 0: it is somebody else's by now, or nobody's
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+return redis.call('DEL', KEYS[1])
