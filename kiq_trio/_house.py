@@ -28,6 +28,7 @@ from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.candidate import Candidate
 from kiq_trio._services.courier import Courier
+from kiq_trio._services.dumper import Dumper
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
@@ -37,6 +38,7 @@ from kiq_trio._services.ticker import Ticker
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._stop import Stop
 from kiq_trio._store.cancelling import CANCEL
+from kiq_trio._store.dumping import DUMP
 from kiq_trio._store.fitness import check_fitness
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
@@ -182,11 +184,12 @@ async def _serving(
         redis, tools.server, config.schedulers, timing.poll, tools.now, tools.random
     )
     rescuer = Rescuer(redis, timing, tools.now, config.dead_limit, config.dead_timeout)
+    dumper = Dumper(redis, lease, plant.ledger, tools.now)
     courier = Courier(
         redis=redis,
         server=tools.server,
         lease=lease,
-        followers={CANCEL: plant.follow_cancel},
+        followers={CANCEL: plant.follow_cancel, DUMP: dumper.obey},
         now=tools.now,
         wait=timing.wait,
     )

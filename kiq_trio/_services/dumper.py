@@ -10,6 +10,7 @@ from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._services.stacks import Branch, Spot, Work, look_at_tasks
 from kiq_trio._store.dumping import write_dump
+from kiq_trio._store.ordering import Order
 from kiq_trio._wire.client import Redis
 
 
@@ -60,8 +61,8 @@ class Dumper:
     ledger: Ledger
     now: Callable[[], float]
 
-    async def answer(self, token: str) -> None:
-        """Look at our tasks, and leave the answer for who asks under *token*.
+    async def obey(self, order: Order) -> None:
+        """Look at our tasks, and leave the answer for who has asked.
 
         Raises:
             redis.exceptions.RedisError: Redis does not take it.
@@ -69,7 +70,7 @@ class Dumper:
         identity = self.lease.identity
         tasks = tuple(look_at_tasks(self.ledger))
         dump = Dump(identity=identity, at=self.now(), tasks=tasks)
-        await write_dump(self.redis, token, identity, dump.encode())
+        await write_dump(self.redis, order.subject, identity, dump.encode())
 
 
 def _read_branch(fields: Mapping[str, Any]) -> Branch:

@@ -7,6 +7,9 @@ from kiq_trio._store.keys import dump_key
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 
+DUMP = "dump"
+"""The kind of the order; its subject is the token under which to answer."""
+
 KEPT_FOR = 60
 """Seconds in which whoever has asked must read the answer."""
 

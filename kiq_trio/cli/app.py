@@ -14,6 +14,7 @@ from kiq_trio.cli.commands.queues import queues
 from kiq_trio.cli.commands.retry import retry
 from kiq_trio.cli.commands.run import run
 from kiq_trio.cli.commands.stats import stats
+from kiq_trio.cli.commands.tasks import tasks
 
 app = typer.Typer(
     help="Background jobs for Trio, in Sidekiq's format.",
@@ -36,7 +37,7 @@ def version() -> None:
     print(f"kiq_trio {__version__}")
 
 
-for command in (run, enqueue, stats, doctor, clear, demo, version):
+for command in (run, enqueue, stats, tasks, doctor, clear, demo, version):
     app.command()(command)
 
 GROUPS = {

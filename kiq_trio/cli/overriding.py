@@ -16,6 +16,7 @@ def override(
     queues: Sequence[str] = (),
     concurrency: int | None = None,
     shutdown_timeout: float | None = None,
+    log_format: str | None = None,
 ) -> None:
     """Make *kiq*, not started yet, a program of its own with these options.
 
@@ -25,6 +26,7 @@ def override(
         concurrency: how many jobs run at once of each queue that is not given
             with a number; None for what it was made with.
         shutdown_timeout: as in `Config`, unless None.
+        log_format: likewise.
 
     Raises:
         ConfigError: an option cannot work.
@@ -41,6 +43,8 @@ def override(
         changes["queues"] = dict(_read(each, own, concurrency) for each in given)
     if shutdown_timeout is not None:
         changes["shutdown_timeout"] = shutdown_timeout
+    if log_format is not None:
+        changes["log_format"] = log_format
     kiq.override(**changes)
     kiq.is_embedded = False
 

@@ -7,7 +7,8 @@ from trio.testing import MockClock
 
 from kiq_trio._services.dumper import Dump, Dumper
 from kiq_trio._services.stacks import Branch, Spot, Work
-from kiq_trio._store.dumping import read_dumps
+from kiq_trio._store.dumping import DUMP, read_dumps
+from kiq_trio._store.ordering import Order
 from tests.conftest import EPOCH
 from tests.journey.conftest import KiqMaker, Recorder, make_kiq, memory, recorder
 from tests.services.test_stacks import wait_deep
@@ -52,9 +53,9 @@ async def test_a_process_answers_with_all_its_tasks(
         await recorder.heard("Started")
         plant = kiq._running().plant
         assert plant is not None
-        dumper = Dumper(kiq.redis, plant.lease, plant.ledger, lambda: EPOCH)
-        await dumper.answer("token")
         identity = plant.lease.identity
+        dumper = Dumper(kiq.redis, plant.lease, plant.ledger, lambda: EPOCH)
+        await dumper.obey(Order(kind=DUMP, subject="token", at=EPOCH))
         answers = await read_dumps(kiq.redis, "token", [identity, "else"])
 
     dump = Dump.decode(answers[identity])

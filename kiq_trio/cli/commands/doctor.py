@@ -1,6 +1,6 @@
 """`kiq-trio doctor`: whether Redis and all processes are well."""
 
-import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import attrs
@@ -10,23 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from kiq_trio.cli import cluster_checks, server_checks
-from kiq_trio.cli.connecting import TIMEOUT, AsJson, RedisUrl, Timeout, ask
+from kiq_trio.cli.answering import printable
 from kiq_trio.cli.diagnosis import Finding, Verdict, diagnose, examine, worst
-from kiq_trio.cli.ending import FAILED, OK
+from kiq_trio.cli.ending import FAILED
+from kiq_trio.cli.link import Link, linked
 
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
 
+@linked
 def doctor(
+    link: Link,
     *,
-    redis_url: RedisUrl = None,
-    as_json: AsJson = False,
-    timeout: Timeout = TIMEOUT,
     strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", envvar="KIQ_TRIO_STRICT", help="Fail for warnings as well."
-        ),
+        bool, typer.Option("--strict", help="Fail for warnings as well.")
     ] = False,
 ) -> None:
     """Look whether Redis and all processes are well, changing nothing.
@@ -34,25 +31,27 @@ def doctor(
     Exit codes: 0 if nothing fails; 1 if something does, or with --strict is odd, or
     if there is no answer.
     """
-    patient = ask(examine, redis_url, timeout)
+    patient = link.ask(examine)
     findings = diagnose(patient, (*server_checks.CHECKS, *cluster_checks.CHECKS))
     verdict = worst(findings)
-    if as_json:
+    if link.as_json:
         found = [attrs.asdict(finding) for finding in findings]
-        print(json.dumps({"verdict": verdict, "findings": found}))
+        link.answer({"verdict": verdict, "findings": found})
     else:
-        _show(findings)
-    is_well = verdict is Verdict.OK or (verdict is Verdict.WARN and not strict)
-    raise typer.Exit(OK if is_well else FAILED)
+        # Sentences: they are wrapped, as a list of jobs is not.
+        Console(highlight=False).print(_table_of(findings))
+    if verdict is Verdict.FAIL or (strict and verdict is not Verdict.OK):
+        raise typer.Exit(FAILED)
 
 
-def _show(findings: list[Finding]) -> None:
+def _table_of(findings: Iterable[Finding]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
         verdict = Text(finding.verdict, style=_STYLES[finding.verdict])
-        said = "\n".join(filter(None, (finding.finding, finding.advice)))
-        # Text is shown as it is; names from Redis may look like markup.
+        sentences = filter(None, (finding.finding, finding.advice))
+        said = "\n".join(map(printable, sentences))
+        # Not text that is read for markup: names come from Redis.
         table.add_row(verdict, Text(finding.check), Text(said))
-    Console(highlight=False).print(table)
+    return table

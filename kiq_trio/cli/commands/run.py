@@ -32,6 +32,7 @@ class Order:
     queues: tuple[str, ...]
     concurrency: int | None
     shutdown_timeout: float | None
+    log_format: str | None
     processes: int
     burst: bool
     watched: tuple[Path, ...]
@@ -127,6 +128,15 @@ def run(
             help="How long running jobs may take to finish on a stop.",
         ),
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            "--log-format",
+            metavar="FORMAT",
+            envvar="KIQ_TRIO_LOG_FORMAT",
+            help="How jobs are logged: json or human. By default as the Kiq says.",
+        ),
+    ] = None,
     verbose: Annotated[
         int,
         typer.Option(
@@ -159,6 +169,7 @@ def run(
         queues=tuple(queue or ()),
         concurrency=concurrency,
         shutdown_timeout=shutdown_timeout,
+        log_format=log_format,
         processes=processes,
         burst=burst,
         watched=tuple(reload_dir or ([Path()] if reload else ())),
@@ -188,6 +199,7 @@ def _serve(order: Order, leash: Leash | None) -> int:
         queues=order.queues,
         concurrency=order.concurrency,
         shutdown_timeout=order.shutdown_timeout,
+        log_format=order.log_format,
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
     return trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
