@@ -8,6 +8,7 @@ from kiq_trio.cli.commands.dead import dead
 from kiq_trio.cli.commands.demo import demo
 from kiq_trio.cli.commands.doctor import doctor
 from kiq_trio.cli.commands.enqueue import enqueue
+from kiq_trio.cli.commands.gen import gen
 from kiq_trio.cli.commands.jobs import jobs
 from kiq_trio.cli.commands.processes import processes
 from kiq_trio.cli.commands.queues import queues
@@ -46,6 +47,7 @@ GROUPS = {
     "retry": retry,
     "dead": dead,
     "processes": processes,
+    "gen": gen,
 }
 for name, group in GROUPS.items():
     app.add_typer(group, name=name, no_args_is_help=True)
