@@ -19,6 +19,7 @@ Kind: TypeAlias = Literal["id", "number", "text"]
 
 _WIDEST = 10_000
 _NARROWEST_TEXT = 12
+_GAP = 2
 
 
 @attrs.frozen
@@ -66,7 +67,10 @@ def print_table(table: Table) -> None:
         lines = captured.get().splitlines()
         print("\n".join(line.rstrip() for line in lines))
         return
-    least = console.measure(table).minimum
+    least = sum(
+        max(column.min_width or 0, len(str(column.header))) + _GAP
+        for column in table.columns
+    )
     # Rather wrapped by the terminal than cut by us.
     Console(highlight=False, width=max(console.width, least)).print(table)
 

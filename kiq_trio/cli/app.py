@@ -4,6 +4,7 @@ import typer
 
 from kiq_trio._version import __version__
 from kiq_trio.cli.commands.clear import clear
+from kiq_trio.cli.commands.cron import cron
 from kiq_trio.cli.commands.dead import dead
 from kiq_trio.cli.commands.demo import demo
 from kiq_trio.cli.commands.doctor import doctor
@@ -46,6 +47,7 @@ GROUPS = {
     "jobs": jobs,
     "retry": retry,
     "dead": dead,
+    "cron": cron,
     "processes": processes,
     "gen": gen,
 }

@@ -21,7 +21,12 @@ def confirm(link: Link, question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if link.as_json or not sys.stdin.isatty():
+    if link.as_json or not can_answer():
         link.fail(f"{question} Say --yes to do it.", code=MISUSED)
     if not typer.confirm(question, err=True):
         link.fail("nothing was done", code=FAILED)
+
+
+def can_answer() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()

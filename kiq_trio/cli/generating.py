@@ -13,7 +13,7 @@ from typing import Self
 import attrs
 
 from kiq_trio.errors import ConfigError
-from kiq_trio.worker import worker
+from kiq_trio.options import make_options
 
 _LINE = 88
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -108,7 +108,7 @@ def write_worker(
     if not dead:
         options["dead"] = False
     # The same checks as when the module is imported.
-    worker(**options)
+    make_options({name: given for name, given in options.items() if name != "name"})
     return _WORKER.format(
         decorator=_call("@worker", options), function=name.snake, class_=name.given
     )

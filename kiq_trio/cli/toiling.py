@@ -87,7 +87,8 @@ class Toil:
 
                 await toil(redis, on_page)
 
-        self.link.work(run, so_far=self._tell)
+        # The page that is under way may be done or not.
+        self.link.work(run, so_far=lambda: f"{self._tell()} for sure")
 
     async def _all(
         self, redis: Redis, place: str, on_page: Callable[[int, int], None]

@@ -15,12 +15,15 @@ from kiq_trio._store.browsing import (
     find,
     place_of_queue,
 )
+from kiq_trio._store.cancelling import Whereabouts
 from kiq_trio._store.counting import read_queues
 from kiq_trio._store.tending import cannot_run, delete, run_again
 from kiq_trio._store.watching import Running, read_running
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.seam import Server
 from kiq_trio.cli.answering import printable
 from kiq_trio.cli.asking import Yes, confirm
+from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.describing import (
     describe_job,
     describe_running,
@@ -31,6 +34,7 @@ from kiq_trio.cli.filtering import Jid, OnlyClass, OnlyJid, OnlyQueue, Page, Per
 from kiq_trio.cli.link import Link, linked
 from kiq_trio.cli.listing import PER_PAGE, list_jobs
 from kiq_trio.cli.toiling import Toil
+from kiq_trio.kiq import Kiq
 
 jobs = typer.Typer(help="See jobs wherever they are, run and delete them.")
 
@@ -105,6 +109,34 @@ def delete_one(link: Link, *, jid: Jid, yes: Yes = False) -> None:
     confirm(link, f"Delete the job {jid}?", yes=yes)
     places = [*link.ask(_queues), *SETS]
     Toil(link, "deleted", delete).one(places, jid)
+
+
+@jobs.command("cancel")
+@linked
+def cancel(
+    link: Link,
+    *,
+    jid: Jid,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for reporters.")
+    ] = "",
+    yes: Yes = False,
+) -> None:
+    """Have a job not run, or stop if it runs, in whatever process."""
+    confirm(link, f"Cancel the job {jid}?", yes=yes)
+
+    async def ask(server: Server, patience: Patience) -> Whereabouts:
+        async with Kiq(server=False, redis_url=server) as kiq:
+            try:
+                return await kiq.cancel(jid, reason=reason)
+            finally:
+                patience.loss = kiq.redis.last_loss
+
+    where = link.attend(ask)
+    if where == "unknown":
+        link.fail(f"no job {jid} that could run or runs")
+    told = {"waiting": "is deleted", "running": "runs: its process is told to stop it"}
+    link.answer({"jid": jid, "was": where}, f"{jid} {told[where]}")
 
 
 async def run_now(redis: Redis, page: Sequence[Placed]) -> int:

@@ -1,0 +1,71 @@
+import pytest
+
+from tests.cli.administration import Admin
+from tests.store.deeds import waiting
+
+FAR = "1893456000"
+
+
+def test_a_job_is_enqueued_with_its_arguments(admin: Admin) -> None:
+    said = admin("enqueue", "Mailer", "42", '"text"', '{"a": [1, null]}')
+
+    [item] = admin.json("jobs", "show", said.out.strip())["items"]
+    assert item["place"] == "queue:default"
+    job = item["job"]
+    assert (job["class"], job["args"]) == ("Mailer", [42, "text", {"a": [1, None]}])
+    assert job["retry"] is True
+    assert len(job["jid"]) == 24
+
+
+def test_its_options_travel_with_the_job(admin: Admin) -> None:
+    answer = admin.json(
+        *("enqueue", "Mailer", "-q", "mail", "-r", "3"),
+        *("--expires-in", "60", "--unique-for", "0.5"),
+    )
+
+    assert answer["place"] == "queue:mail"
+    job = answer["job"]
+    assert (job["retry"], job["expires_in"], job["unique_for"]) == (3, 60, 0.5)
+    assert len(admin.do(lambda redis: waiting(redis, "mail"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"), [("true", True), ("false", False), ("0", 0)]
+)
+def test_retries_are_a_number_or_a_word(
+    admin: Admin, given: str, stored: object
+) -> None:
+    assert admin.json("enqueue", "A", "--retry", given)["job"]["retry"] is stored
+
+
+@pytest.mark.parametrize(
+    "when", [("--at", FAR), ("--at", "2030-01-01T01:00+01:00"), ("--in", "1e6")]
+)
+def test_a_job_for_later_is_scheduled(admin: Admin, when: tuple[str, str]) -> None:
+    answer = admin.json("enqueue", "A", *when)
+
+    assert answer["place"] == "schedule"
+    if when[0] == "--at":
+        assert answer["at"] == float(FAR)
+    assert admin.raw("ZCARD", "schedule") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["A", "text"], "text is written in quotes, '\"text\"'"),
+        (["A", "NaN"], "argument 1 is not JSON"),
+        (["A", "-q", "a b"], "queue must be"),
+        (["A", "--at", "tomorrow"], "--at must be"),
+        (["A", "--at", "2027-01-31T09:00"], "its offset from UTC"),
+        (["A", "--retry", "often"], "--retry must be"),
+        (["A", "--in", "-5"], "in"),
+        (["A", "--in", "5", "--at", FAR], "at"),
+    ],
+)
+def test_a_job_that_cannot_be_is_not_enqueued(
+    admin: Admin, words: list[str], message: str
+) -> None:
+    assert message in admin("enqueue", *words, code=2).err
+
+    assert admin.raw("EXISTS", "queues", "schedule") == 0
