@@ -14,9 +14,11 @@ from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio._wire.servers import server_from_url
 from kiq_trio.config import Config
+from kiq_trio.converter import make_converter
 from kiq_trio.crontab import Crontab
 from kiq_trio.current import current_job
 from kiq_trio.errors import (
+    ArgumentError,
     BufferFull,
     ConfigError,
     CrontabError,
@@ -53,13 +55,15 @@ from kiq_trio.queue import Queue
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
 from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze, Verdict
-from kiq_trio.worker import Worker, worker
+from kiq_trio.worker import FunctionWorker, worker
+from kiq_trio.worker_class import Worker
 
 __all__ = [
     "DISCARD",
     "IGNORE",
     "KILL",
     "Aborted",
+    "ArgumentError",
     "BufferFull",
     "Cancel",
     "ClientMiddleware",
@@ -73,6 +77,7 @@ __all__ = [
     "EncodeError",
     "Ended",
     "Failed",
+    "FunctionWorker",
     "Instrumenter",
     "Interrupted",
     "Job",
@@ -102,6 +107,7 @@ __all__ = [
     "Worker",
     "__version__",
     "current_job",
+    "make_converter",
     "periodic",
     "server_from_url",
     "worker",

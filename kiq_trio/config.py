@@ -15,7 +15,8 @@ from kiq_trio.periodic import Periodic, gather
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
-from kiq_trio.worker import AnyWorker, Worker
+from kiq_trio.worker import AnyWorker
+from kiq_trio.worker_class import as_worker
 
 SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
@@ -64,12 +65,14 @@ def _periodics(given: Any) -> tuple[Any, ...]:
 def _workers(given: Any) -> dict[str, AnyWorker]:
     workers: dict[str, AnyWorker] = {}
     for index, worker in enumerate(_listed("workers", given)):
-        if not isinstance(worker, Worker):
+        made = as_worker(worker)
+        if made is None:
             raise ConfigError(
-                f"workers[{index}] must be made by @worker, got {worker!r}"
+                f"workers[{index}] must be made by @worker or be a subclass of Worker, "
+                f"got {worker!r}"
             )
-        if workers.setdefault(worker.name, worker) is not worker:
-            raise ConfigError(f"workers: two are called {worker.name!r}")
+        if workers.setdefault(made.name, made) is not made:
+            raise ConfigError(f"workers: two are called {made.name!r}")
     return workers
 
 

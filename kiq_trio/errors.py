@@ -88,6 +88,26 @@ class UnknownWorkerError(KiqError):
 
 
 @attrs.frozen(slots=False)
+class ArgumentError(KiqError, TypeError):
+    """A job's argument is not what its worker's type hint says.
+
+    Whoever enqueued the job, in whatever language, and the worker disagree. The job
+    is treated like any other failure: another release may well take it.
+    """
+
+    worker: str
+    argument: str
+    expected: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.worker}(): the argument {self.argument!r} must be "
+            f"{self.expected}: {self.reason}"
+        )
+
+
+@attrs.frozen(slots=False)
 class JobTimeoutError(KiqError, TimeoutError):
     """A job ran longer than its worker's `timeout`.
 

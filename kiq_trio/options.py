@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
+from cattrs import Converter
 
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job, Retry
@@ -44,7 +45,7 @@ def _is_function(value: Any) -> bool:
 
 
 def _is_plain_function(value: Any) -> bool:
-    return callable(value) and not inspect.iscoroutinefunction(value)
+    return callable(value) and not inspect.iscoroutinefunction(inspect.unwrap(value))
 
 
 def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -74,6 +75,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "unique_key": (_or_none(_is_plain_function), "a plain function of the arguments"),
     "retry_in": (_or_none(_is_plain_function), "a plain function"),
     "on_exhausted": (_or_none(_is_function), "a function"),
+    "converter": (
+        _or_none(lambda value: isinstance(value, Converter)),
+        "a Converter of cattrs",
+    ),
 }
 
 
@@ -111,6 +116,9 @@ class Options:
         on_exhausted: given the job and the error when the retries are used up,
             before the job is moved; it may return `DISCARD` to keep it out of the
             dead set. An async function, or a plain one that does not wait.
+        converter: makes JSON of the arguments and arguments of JSON, if it shall be
+            another than ours: see `make_converter`. It is the worker's, not the
+            `Kiq`'s, since a job is made before it is known who will store it.
     """
 
     queue: str = "default"
@@ -128,6 +136,7 @@ class Options:
     unique_key: Callable[..., Any] | None = None
     retry_in: RetryIn | None = None
     on_exhausted: Mourner | None = None
+    converter: Converter | None = None
 
     def __attrs_post_init__(self) -> None:
         for name, (fits, what) in _RULES.items():

@@ -4,7 +4,7 @@ import copy
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -13,10 +13,10 @@ from kiq_trio._plan import CatchUp, Plan
 from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError, EncodeError
 from kiq_trio.job import Job, to_ms
-from kiq_trio.worker import AnyWorker, Worker
+from kiq_trio.worker import AnyWorker, FunctionWorker
+from kiq_trio.worker_class import Worker, as_worker
 
-P = ParamSpec("P")
-R = TypeVar("R")
+W = TypeVar("W", bound=FunctionWorker[..., Any] | type[Worker])
 
 _OWN = ("name", "timezone", "catch_up", "args")
 _KNOWN = (
@@ -65,7 +65,7 @@ class Periodic:
     def __init__(
         self,
         crontab: str | Crontab,
-        worker: AnyWorker,
+        worker: AnyWorker | type[Worker],
         *,
         name: str | None = None,
         timezone: str = "UTC",
@@ -73,12 +73,13 @@ class Periodic:
         args: Sequence[Any] = (),
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(worker, Worker):
+        made = as_worker(worker)
+        if made is None:
             raise ConfigError(f"a periodic needs a worker, got {worker!r}")
         plan = Plan(crontab, timezone, catch_up)
-        name = _check_name(f"{worker.name} {plan}" if name is None else name)
+        name = _check_name(f"{made.name} {plan}" if name is None else name)
         try:
-            special = worker.set(**options) if options else worker
+            special = made.set(**options) if options else made
             job = _make_job(special, args)
         except (ConfigError, EncodeError, TypeError) as error:
             raise ConfigError(f"periodic {name!r}: {error}") from error
@@ -109,7 +110,7 @@ def periodic(
     catch_up: CatchUp = "latest",
     args: Sequence[Any] = (),
     **options: Any,
-) -> Callable[[Worker[P, R]], Worker[P, R]]:
+) -> Callable[[W], W]:
     """Let a worker run again and again, in each `Kiq` that has it among `workers`.
 
     It goes above `worker`, as often as there are times::
@@ -136,13 +137,15 @@ def periodic(
         "args": args,
     }
 
-    def decorate(worker: Worker[P, R]) -> Worker[P, R]:
+    def decorate(worker: W) -> W:
         made = _make(crontab, worker, {**own, **options})
-        # Whoever has the worker as it was keeps it as it was.
-        worker = copy.copy(worker)
         again = (made.plan.crontab, {**own, **options})
-        worker.periodics = (*worker.periodics, again)
-        return worker
+        # Whoever has a function's worker as it was keeps it as it was.
+        given = worker if isinstance(worker, type) else copy.copy(worker)
+        special = as_worker(given)
+        assert special is not None
+        special.periodics = (*special.periodics, again)
+        return given
 
     return decorate
 

@@ -3,13 +3,15 @@
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import attrs
 
 from kiq_trio import encoder
+from kiq_trio._hints import Takers, read_hints
+from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
@@ -26,7 +28,7 @@ _POSITIONAL = (
 )
 
 
-class Worker(Generic[P, R]):
+class FunctionWorker(Generic[P, R]):
     """A function that performs a class of jobs; made by the decorator `worker`.
 
     Calling it runs the function here and now, as if it were not decorated.
@@ -51,6 +53,9 @@ class Worker(Generic[P, R]):
         self.periodics: tuple[tuple[Crontab, Mapping[str, Any]], ...] = ()
         self._signature = _positional_signature(function, name)
         self._arity = _arity(self._signature)
+        self._converter = options.converter or CONVERTER
+        self._hinted: Callable[..., Any] = function
+        self._takers: Takers | None = None
         # Shared by all jobs of this worker, so it must not change.
         self._fields = MappingProxyType(payload_fields(options))
 
@@ -69,13 +74,14 @@ class Worker(Generic[P, R]):
 
         Raises:
             TypeError: the worker does not take such arguments.
+            EncodeError: one holds what JSON cannot say, and no hook makes it so.
         """
         # Binding costs as much as all the rest, and is for names and for mistakes.
         is_plain = not kwargs and len(args) in self._arity
         bound = args if is_plain else self._bind(args, kwargs)
         return Job(
             job_class=self.name,
-            args=list(bound),
+            args=list(plain_args(bound, self._converter, f"{self.name}: args")),
             queue=self.options.queue,
             retry=self.options.retry,
             rest=self._fields if self.options.unique_key is None else self._key(bound),
@@ -85,7 +91,9 @@ class Worker(Generic[P, R]):
         """Return the fields of a job whose worker says what makes it unique."""
         assert self.options.unique_key is not None
         key = self.options.unique_key(*args)
-        encoder.check(key, f"{self.name}: unique_key")
+        path = f"{self.name}: unique_key"
+        [key] = plain_args([key], self._converter, path)
+        encoder.check(key, path)
         return {
             **self._fields,
             "unique_token": make_token(self.name, self.options.queue, key),
@@ -101,6 +109,23 @@ class Worker(Generic[P, R]):
         if kwargs:
             bound.apply_defaults()
         return bound.args
+
+    def take(self, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the arguments of a job as the worker's type hints want them.
+
+        Raises:
+            ArgumentError: one does not fit its hint.
+        """
+        takers = self._takers
+        if takers is None:
+            # Only now: a hint may speak of what was defined after the worker.
+            takers = self._takers = read_hints(
+                self._hinted,
+                self._signature,
+                worker=self.name,
+                converter=self._converter,
+            )
+        return takers.take(args)
 
     def set(self, **options: Any) -> Self:
         """Return this worker with other options, for one job or several.
@@ -128,7 +153,7 @@ class Worker(Generic[P, R]):
 
 def worker(
     *misplaced: object, name: str | None = None, **options: Any
-) -> Callable[[Callable[P, R]], Worker[P, R]]:
+) -> Callable[[Callable[P, R]], FunctionWorker[P, R]]:
     """Make a worker of a function: `@worker(queue="events", retry=10)`.
 
     An async function runs in Trio's loop, in a cancel scope of its own if it has
@@ -148,16 +173,16 @@ def worker(
         raise ConfigError("write @worker() with parentheses, with or without options")
     made = make_options(options)
 
-    def decorate(function: Callable[P, R]) -> Worker[P, R]:
+    def decorate(function: Callable[P, R]) -> FunctionWorker[P, R]:
         known = name or getattr(function, "__name__", None)
         if known is None:
             raise ConfigError(f"{function!r} has no name: give one, @worker(name=...)")
-        return Worker(function, name=known, options=made)
+        return FunctionWorker(function, name=known, options=made)
 
     return decorate
 
 
-AnyWorker = Worker[..., Any] | Worker[..., Awaitable[Any]]
+AnyWorker = FunctionWorker[..., Any] | FunctionWorker[..., Awaitable[Any]]
 
 
 def _is_async(function: Callable[..., Any], name: str) -> bool:

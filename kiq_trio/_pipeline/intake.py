@@ -10,6 +10,7 @@ import attrs
 
 from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.lane import Entry
+from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.errors import ConfigError, DecodeError
 from kiq_trio.job import Job, to_ms
 from kiq_trio.options import QUEUE_NAME
@@ -89,6 +90,10 @@ def prepare(
         EncodeError: an argument is not JSON.
     """
     job = stamp(given, now=now, jid=jid, in_=in_, at=at)
+    args = plain_args(job.args, CONVERTER, f"{job.job_class}: args")
+    if args is not job.args:
+        # Made by hand and not by a worker, it held objects still.
+        job = attrs.evolve(job, args=args)
     lock = None
     if job.rest.get("unique_for") is not None:
         job, lock = claim(job, now)

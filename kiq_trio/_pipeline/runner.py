@@ -63,7 +63,7 @@ class Runner:
             elif self.middleware or options.timeout is not None or not worker.is_async:
                 said = await self._go_through(worker, job)
             else:
-                said = await worker.function(*job.args)
+                said = await worker.function(*worker.take(job.args))
         except BaseException as error:
             if is_interrupt(error):
                 raise
@@ -92,14 +92,14 @@ class Runner:
         return outcome
 
     async def _perform(self, worker: AnyWorker, job: Job) -> Any:
-        timeout = worker.options.timeout
+        timeout, args = worker.options.timeout, worker.take(job.args)
         if worker.is_async:
-            return await _in_time(timeout, worker.function, *job.args)
+            return await _in_time(timeout, worker.function, *args)
         # Held out here, so that a job's time begins when it has a thread.
         async with self.threads:
             thread = name_thread(job.jid)
             return await _in_time(
-                timeout, _run_in_thread, thread, worker.function, *job.args
+                timeout, _run_in_thread, thread, worker.function, *args
             )
 
 

@@ -9,12 +9,13 @@ import attrs
 from kiq_trio._sandbox.recording import Record
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
-from kiq_trio.worker import AnyWorker, Worker
+from kiq_trio.worker import AnyWorker
+from kiq_trio.worker_class import Worker, as_worker
 
 _TOLERANCE = 1.0
 """Seconds by which a test's own reckoning of a time may be off."""
 
-Meant = AnyWorker | Job | Mapping[str, Any] | str
+Meant = AnyWorker | type[Worker] | Job | Mapping[str, Any] | str
 """How a test may say which job it means."""
 
 
@@ -54,8 +55,8 @@ def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
             pass
         case str():
             wanted["class"] = meant
-        case Worker():
-            wanted["class"] = meant.name
+        case _ if (worker := as_worker(meant)) is not None:
+            wanted["class"] = worker.name
         case Job():
             # As it would be stored, with its arguments made JSON.
             wanted["class"] = meant.job_class
@@ -68,8 +69,8 @@ def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
             )
     for name, value in fields.items():
         wanted["class" if name == "class_" else name] = value
-    if isinstance(wanted.get("class"), Worker):
-        wanted["class"] = wanted["class"].name
+    if (worker := as_worker(wanted.get("class"))) is not None:
+        wanted["class"] = worker.name
     _check_times(wanted)
     return Wanted(wanted)
 

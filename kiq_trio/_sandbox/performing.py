@@ -21,17 +21,19 @@ from kiq_trio.events import (
 )
 from kiq_trio.job import Job
 from kiq_trio.verdicts import Cancel, Discard, Snooze
-from kiq_trio.worker import AnyWorker, P, Worker
+from kiq_trio.worker import AnyWorker, FunctionWorker, P
 
 R = TypeVar("R")
 
 
 @overload
 async def perform(
-    worker: Worker[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+    worker: FunctionWorker[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
 ) -> R: ...
 @overload
-async def perform(worker: Worker[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+async def perform(
+    worker: FunctionWorker[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R: ...
 async def perform(worker: AnyWorker, *args: Any, **kwargs: Any) -> Any:
     """Perform one job of *worker* here and now, to test the worker alone.
 

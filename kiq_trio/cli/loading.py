@@ -9,7 +9,7 @@ from typing import Any
 
 from kiq_trio.errors import ConfigError
 from kiq_trio.kiq import Kiq
-from kiq_trio.worker import Worker
+from kiq_trio.worker import FunctionWorker
 
 DEFAULT_ATTRIBUTE = "kiq"
 
@@ -59,7 +59,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _make(found: Any, where: str) -> Kiq:
-    if callable(found) and not isinstance(found, Worker):
+    if callable(found) and not isinstance(found, FunctionWorker):
         found = _call(found, where)
         where += "()"
     if not isinstance(found, Kiq):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from kiq_trio import Kiq, Reporter, Worker
+from kiq_trio import FunctionWorker, Kiq, Reporter
 from kiq_trio._wire.memory import MemoryServer
 from tests.cli.administration import Admin
 
@@ -50,7 +50,7 @@ async def test_a_worker_runs_as_it_was_written(
 
     made = load("app.send_welcome").send_welcome
 
-    assert isinstance(made, Worker)
+    assert isinstance(made, FunctionWorker)
     assert made.name == "SendWelcome"
     options = made.options
     assert (options.queue, options.retry, options.dead) == ("mail", 3, False)

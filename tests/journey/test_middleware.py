@@ -152,7 +152,7 @@ async def test_what_it_passes_on_is_checked_as_well(
     autojump_clock: MockClock, make_kiq: KiqMaker
 ) -> None:
     async def spoil(job: Job, call_next: ClientNext) -> Job:
-        return await call_next(job.set(args=[{1}]))
+        return await call_next(job.set(args=[object()]))
 
     async def move(job: Job, call_next: ClientNext) -> Job:
         return await call_next(job.set(queue="a b"))

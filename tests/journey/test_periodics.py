@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kiq_trio import ConfigError, Worker, periodic, worker
+from kiq_trio import ConfigError, FunctionWorker, periodic, worker
 from kiq_trio.events import Started
 from tests.conftest import EPOCH
 from tests.journey.conftest import KiqMaker, Recorder
@@ -22,7 +22,7 @@ def done() -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def work(done: list[tuple[Any, ...]]) -> Worker[..., Any]:
+def work(done: list[tuple[Any, ...]]) -> FunctionWorker[..., Any]:
     @worker()
     async def work(*args: Any) -> None:
         done.append(args)
@@ -34,7 +34,7 @@ async def test_a_periodic_job_runs_as_its_options_say(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
     recorder: Recorder,
-    work: Worker[..., Any],
+    work: FunctionWorker[..., Any],
     done: list[tuple[Any, ...]],
 ) -> None:
     periodics = [
@@ -70,7 +70,7 @@ async def test_a_worker_may_say_itself_when_it_runs(
 async def test_a_year_of_a_daily_job_takes_less_than_a_second(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
-    work: Worker[..., Any],
+    work: FunctionWorker[..., Any],
     done: list[tuple[Any, ...]],
 ) -> None:
     # Of three, the quickest: others may want the processor too.
@@ -88,7 +88,7 @@ async def test_a_year_of_a_daily_job_takes_less_than_a_second(
 async def test_two_instances_run_each_tick_once_and_so_does_the_next_one(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
-    work: Worker[..., Any],
+    work: FunctionWorker[..., Any],
     done: list[tuple[Any, ...]],
 ) -> None:
     options: dict[str, Any] = {
@@ -107,7 +107,7 @@ async def test_two_instances_run_each_tick_once_and_so_does_the_next_one(
 async def test_one_that_is_paused_does_not_run_until_it_is_resumed(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
-    work: Worker[..., Any],
+    work: FunctionWorker[..., Any],
     done: list[tuple[Any, ...]],
 ) -> None:
     periodics = [("* * * * *", work, {"name": "minutely", "catch_up": "all"})]
@@ -127,7 +127,7 @@ async def test_one_that_is_paused_does_not_run_until_it_is_resumed(
 
 
 async def test_one_of_another_process_can_be_paused_and_an_unknown_one_not(
-    autojump_clock: MockClock, make_kiq: KiqMaker, work: Worker[..., Any]
+    autojump_clock: MockClock, make_kiq: KiqMaker, work: FunctionWorker[..., Any]
 ) -> None:
     async with (
         make_kiq(workers=[work], periodics=[("@daily", work, {"name": "theirs"})]),
@@ -143,7 +143,7 @@ async def test_one_of_another_process_can_be_paused_and_an_unknown_one_not(
 async def test_a_client_lets_no_time_pass(
     autojump_clock: MockClock,
     make_kiq: KiqMaker,
-    work: Worker[..., Any],
+    work: FunctionWorker[..., Any],
 ) -> None:
     periodics = [("* * * * *", work)]
     async with make_kiq(server=False, periodics=periodics) as kiq:

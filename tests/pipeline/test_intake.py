@@ -101,3 +101,40 @@ def test_what_cannot_be_enqueued_is_refused(
 def test_an_argument_that_is_not_json_is_refused_before_anything_is_stored() -> None:
     with pytest.raises(EncodeError, match=r"A: args\[0\]"):
         prepare({"class": "A", "args": [object()]}, now=NOW, jid="1")
+
+
+def test_arguments_of_a_job_made_by_hand_become_json_too() -> None:
+    born = datetime(2026, 11, 25, tzinfo=UTC)
+
+    job, entry = prepare({"class": "A", "args": [{"at": born}]}, now=NOW, jid="1")
+
+    assert job.args == [{"at": "2026-11-25T00:00:00+00:00"}]
+    assert Job.decode(entry.payload).args == job.args
+
+
+@pytest.mark.parametrize(
+    ("times", "due"), [({}, NOW), ({"in_": 60}, NOW + 60), ({"at": NOW - 5}, NOW)]
+)
+def test_a_job_expires_so_long_after_it_may_start(
+    times: dict[str, Any], due: float
+) -> None:
+    given = {"class": "A", "args": [], "expires_in": timedelta(seconds=90)}
+
+    job, entry = prepare(given, now=NOW, jid="1", **times)
+
+    assert job.expires_at == pytest.approx(due + 90, abs=0.001)
+    assert json.loads(entry.payload)["expires_in"] == 90
+
+
+def test_enqueued_again_a_job_expires_later() -> None:
+    job, _ = prepare({"class": "A", "expires_in": 90}, now=NOW, jid="1")
+
+    again, _ = prepare(job, now=NOW + 60, jid="2")
+
+    assert again.expires_at == pytest.approx(NOW + 150, abs=0.001)
+
+
+@pytest.mark.parametrize("span", [0, "90", True, 1e300])
+def test_a_time_to_expire_that_cannot_be_is_refused(span: Any) -> None:
+    with pytest.raises(ConfigError, match="expires_in must be"):
+        prepare({"class": "A", "expires_in": span}, now=NOW, jid="1")
