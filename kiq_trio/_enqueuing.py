@@ -131,7 +131,7 @@ class Enqueuing(Configured):
         """Return *job* as middleware is given it: it could be stored as it is."""
         jid = secrets.token_hex(12)
         made = stamp(job, now=self._now(), jid=jid, in_=in_, at=at)
-        made.encode()
+        self._prepare(made, None, None)
         return made
 
     def _prepare(

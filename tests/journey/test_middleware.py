@@ -1,6 +1,7 @@
 """Middleware stands around enqueueing and around performing, for one Kiq."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +219,39 @@ async def test_of_many_none_is_stored_if_one_is_no_json(
             await kiq.enqueue_many(jobs)
 
         assert await stored(kiq) == []
+
+
+async def test_it_sees_that_a_job_was_a_duplicate(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    seen: list[str | None] = []
+
+    async def look(job: Job, call_next: ClientNext) -> Job:
+        made = await call_next(job)
+        seen.append(made.duplicate_of)
+        return made
+
+    async with make_kiq(server=False, client_middleware=[look]) as kiq:
+        job = {"class": "A", "args": [1], "unique_for": timedelta(hours=1)}
+        first = await kiq.enqueue(job)
+        [second] = await kiq.enqueue_many([job])
+
+    assert first.duplicate_of is None
+    assert seen == [None, first.jid]
+    assert second.duplicate_of == first.jid
+
+
+async def test_what_it_changes_is_what_makes_a_job_unique(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    async def lower(job: Job, call_next: ClientNext) -> Job:
+        return await call_next(job.set(args=[arg.lower() for arg in job.args]))
+
+    async with make_kiq(server=False, client_middleware=[lower]) as kiq:
+        first = await kiq.enqueue({"class": "A", "args": ["X"], "unique_for": 60})
+        second = await kiq.enqueue({"class": "A", "args": ["x"], "unique_for": 60})
+
+    assert second.duplicate_of == first.jid
 
 
 async def test_it_is_not_called_when_nothing_runs(make_kiq: KiqMaker) -> None:
