@@ -176,6 +176,7 @@ async def _serving(
         lease=lease,
         ledger=plant.ledger,
         portrait=portrait,
+        queues=lambda: plant.sizes,
         interval=timing.heartbeat,
         is_quiet=lambda: lease.is_quiet or stop.deadline < math.inf,
         on_signal=on_signal,

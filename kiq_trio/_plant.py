@@ -1,8 +1,10 @@
 """What runs jobs: the crews, and what they share."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
 from typing import Any
 
 import attrs
@@ -23,12 +25,16 @@ from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._services.leadership import Leadership
 from kiq_trio._stop import AFTERMATH, Stop
+from kiq_trio._store.keys import PAUSED
 from kiq_trio._store.ordering import REMEMBERED, Order
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.config import Config
 
 logger = logging.getLogger("kiq_trio")
+
+_UNSETTLED = 4
+"""So many runs of each consumer may end before Redis knows of the first."""
 
 
 @attrs.frozen
@@ -56,17 +62,21 @@ class Plant:
         lease: who we are in Redis.
         ledger: what runs now.
         settler: what has ended.
+        runner: what performs jobs.
         crews: who works off which queue.
         recalls: which jobs were cancelled.
         leadership: whether we lead the cluster; None if we never do.
+        has_own_threads: whether their number is given; else it is that of jobs.
     """
 
     lease: Lease
     ledger: Ledger
     settler: Settler
+    runner: Runner
     crews: Sequence[Crew]
     recalls: Recalls
     leadership: Leadership | None
+    has_own_threads: bool
 
     @property
     def is_idle(self) -> bool:
@@ -76,6 +86,24 @@ class Plant:
             and not self.settler.size
             and all(crew.slots.is_empty for crew in self.crews)
         )
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many jobs of each queue may run at once."""
+        return {crew.producer.queue: crew.size for crew in self.crews}
+
+    def resize(self, queue: str, size: int) -> None:
+        """Let *size* jobs of *queue* run at once from now on.
+
+        Raises:
+            KeyError: nobody here works off that queue.
+        """
+        crews = {crew.producer.queue: crew for crew in self.crews}
+        crews[queue].resize(size)
+        total = sum(self.sizes.values())
+        self.settler.limit = _UNSETTLED * total
+        if not self.has_own_threads:
+            self.runner.threads.total_tokens = total
 
     async def follow_cancel(self, order: Order) -> None:
         """Cancel a job, whether it runs here now or comes later."""
@@ -96,7 +124,7 @@ def build_plant(
         broadcast=broadcast,
         dead_limit=config.dead_limit,
         dead_timeout=config.dead_timeout,
-        limit=4 * config.total_concurrency,
+        limit=_UNSETTLED * config.total_concurrency,
         random=tools.random,
     )
     runner = build_runner(config, lease)
@@ -128,14 +156,26 @@ def build_plant(
             interval=config.fetch_interval,
             wait=config.timing.wait,
             random=tools.random,
+            watch=partial(tools.server.watch, (PAUSED,)),
         )
-        consumers = [
-            Consumer(name=f"{queue}-{number}", slots=slots, **shared)
-            for number in range(size)
-        ]
-        crews.append(Crew(producer, consumers, slots, settler))
-    leadership = Leadership() if config.campaign else None
-    return Plant(lease, ledger, settler, crews, recalls, leadership)
+        names = (f"{queue}-{number}" for number in count())
+        hire = partial(_hire, names, slots=slots, **shared)
+        team = [hire() for _ in range(size)]
+        crews.append(Crew(producer, team, slots, settler, hire))
+    return Plant(
+        lease=lease,
+        ledger=ledger,
+        settler=settler,
+        runner=runner,
+        crews=crews,
+        recalls=recalls,
+        leadership=Leadership() if config.campaign else None,
+        has_own_threads=config.threads is not None,
+    )
+
+
+def _hire(names: Iterator[str], **options: Any) -> Consumer:
+    return Consumer(name=next(names), **options)
 
 
 def build_runner(config: Config, lease: Lease) -> Runner:

@@ -3,7 +3,7 @@
 import logging
 import random as chance
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ from kiq_trio._leading import Leading
 from kiq_trio._listening import Listening
 from kiq_trio._locking import Locking
 from kiq_trio._plant import Tools
+from kiq_trio._queueing import Queueing
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.stats import Stats
 from kiq_trio._sandboxing import Sandboxing
@@ -33,7 +34,7 @@ from kiq_trio.reporter import Reporter
 logger = logging.getLogger("kiq_trio")
 
 
-class Kiq(Enqueuing, Leading, Listening, Locking, Sandboxing, Steering):
+class Kiq(Enqueuing, Leading, Listening, Locking, Queueing, Sandboxing, Steering):
     """Background jobs in a Redis that may be shared with Sidekiq.
 
     Use it as a block in a Trio program, which enqueues and runs jobs::
@@ -160,10 +161,25 @@ class Kiq(Enqueuing, Leading, Listening, Locking, Sandboxing, Steering):
         if plant is not None:
             await leave(self.redis, plant.lease.identity)
 
-    def configure(self, *, quiet: bool) -> None:
-        """Take no more jobs, or do so again; those that run are not affected."""
+    def configure(
+        self,
+        *,
+        quiet: bool | None = None,
+        queues: Mapping[str, int] | None = None,
+    ) -> None:
+        """Change what this process does; jobs that run are not affected.
+
+        Args:
+            quiet: take no more jobs, or do so again.
+            queues: how many jobs run at once, for some queues or all: see `resize`.
+
+        Raises:
+            ConfigError: nobody here works off such a queue, or by such a number;
+                then nothing was changed.
+        """
         plant = self._running().plant
-        if plant is not None:
+        self._resize(queues or {})
+        if plant is not None and quiet is not None:
             plant.lease.is_quiet = quiet
 
     async def wait_idle(self) -> None:
@@ -214,7 +230,6 @@ class Kiq(Enqueuing, Leading, Listening, Locking, Sandboxing, Steering):
             tools,
             client=secrets.token_hex(12),
             portrait=Portrait(
-                queues=config.concurrency,
                 tag=config.tag,
                 started_at=tools.now(),
                 is_embedded=self.is_embedded,

@@ -73,5 +73,13 @@ def _make_queue(name: Any, value: Any) -> Queue:
     return Queue(value)
 
 
+def require_size(queue: str, size: Any) -> None:
+    """Raise `ConfigError` unless so many jobs of *queue* can run at once."""
+    if not _is_count(size):
+        raise ConfigError(
+            f"queues[{queue!r}] must be a whole number of 1 or more, got {size!r}"
+        )
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 1

@@ -49,6 +49,7 @@ FLOORS: dict[str, int] = {
     "_leading": 6,
     "_listening": 6,
     "_locking": 6,
+    "_queueing": 6,
     "_steering": 6,
     "_sandbox": 6,
     "_sandboxing": 6,

@@ -59,12 +59,13 @@ class Consumer:
     gate: Gate
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
+    _is_dismissed: bool = attrs.field(default=False, init=False)
     _recall: Recall | None = attrs.field(default=None, init=False)
 
     async def run(self) -> None:
-        """Work until cancelled from outside, or until the slots are closed."""
+        """Work until cancelled from outside, or until the slots send us home."""
         self.ledger.tasks[self.name] = trio.lowlevel.current_task()
-        while not self.slots.is_closed:
+        while not self._is_dismissed:
             self._is_given_up = False
             self._recall = None
             with trio.CancelScope() as self._life:
@@ -96,6 +97,7 @@ class Consumer:
             try:
                 delivery = await slots.take()
             except trio.EndOfChannel:
+                self._is_dismissed = True
                 return
             began = clock()
             if pace.is_over(began):

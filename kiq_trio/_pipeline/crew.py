@@ -1,6 +1,7 @@
 """The consumers of one queue and the producer that feeds them."""
 
 import math
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -26,12 +27,15 @@ class Crew:
         consumers: run jobs; their last ones may finish.
         slots: what lies between them.
         settler: takes what no consumer has taken.
+        hire: returns a consumer more.
     """
 
     producer: Producer
     consumers: list[Consumer]
     slots: Slots
     settler: Settler
+    hire: Callable[[], Consumer]
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     _producing: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _consuming: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _deadline: float = attrs.field(default=-math.inf, init=False)
@@ -52,6 +56,26 @@ class Crew:
                 deadline = max(self._deadline, trio.current_time() + _LAST_CALL)
                 with trio.CancelScope(deadline=deadline, shield=True):
                     await self.producer.hand_back()
+
+    @property
+    def size(self) -> int:
+        """How many jobs may run at once, as soon as those too many have ended."""
+        return len(self.consumers) - self.slots.surplus
+
+    def resize(self, size: int) -> None:
+        """Let *size* jobs run at once; no run is cancelled for it."""
+        if self.slots.is_closed:
+            return
+        missing = size - self.size
+        if missing < 0:
+            self.slots.send_home(-missing)
+            return
+        for _ in range(missing - self.slots.keep(missing)):
+            consumer = self.hire()
+            self.consumers.append(consumer)
+            # Not open yet, it will start all that are there.
+            if self._nursery is not None:
+                self._nursery.start_soon(self._employ, consumer)
 
     def stop(self, deadline: float) -> None:
         """Fetch no more; cancel what still runs at *deadline* (Trio's clock)."""
@@ -79,6 +103,10 @@ class Crew:
 
     async def _consume(self) -> None:
         with self._consuming:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as self._nursery:
                 for consumer in self.consumers:
-                    nursery.start_soon(consumer.run)
+                    self._nursery.start_soon(self._employ, consumer)
+
+    async def _employ(self, consumer: Consumer) -> None:
+        await consumer.run()
+        self.consumers.remove(consumer)

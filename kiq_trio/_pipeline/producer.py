@@ -42,6 +42,8 @@ class Producer:
         interval: seconds between looks at an empty queue, where it may not.
         wait: seconds that one wait lasts.
         random: returns chance, from 0 up to 1.
+        watch: returns an event that is set when queues are paused or go on, if the
+            server can tell.
     """
 
     redis: Redis
@@ -53,6 +55,8 @@ class Producer:
     interval: float
     wait: float
     random: Callable[[], float]
+    watch: Callable[[], trio.Event] = trio.Event
+    _resumed: trio.Event | None = attrs.field(default=None, init=False)
     _call: int = attrs.field(default=1, init=False)
     _limit: int = attrs.field(default=0, init=False)
     _complaints: Complaints = attrs.field(init=False)
@@ -88,7 +92,7 @@ class Producer:
             # A slot is one idle consumer. We hold a slot before we take a job, so
             # no job waits in our memory while another process could run it.
             room = await self.slots.wait_free()
-            found = await self._try_fetch(min(room, MOST_JOBS), self.slots.hand_over)
+            found = await self._try_fetch(min(room, MOST_JOBS), self._hand_over)
             if found == 0:
                 if woken:
                     # One push wakes everybody who waits, and only one finds it.
@@ -107,7 +111,7 @@ class Producer:
         except QueuePausedError:
             # This number is used up: repeated, it would find an empty queue.
             self._conclude()
-            await trio.sleep(_PAUSE_INTERVAL)
+            await self._wait_resumed()
         except ResponseError as error:
             # Its key is no list, or we may not touch it: no other queue suffers.
             self._complaints.make(error)
@@ -117,6 +121,16 @@ class Producer:
                 self._complaints.withdraw()
             return found
         return None
+
+    async def _wait_resumed(self) -> None:
+        """Wait a while, or until we are told that the queue may go on."""
+        if self._resumed is None or self._resumed.is_set():
+            # It may have gone on before we asked to be told: look once more.
+            self._resumed = self.watch()
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.move_on_after(self.wait):
+            await self._resumed.wait()
 
     async def _fetch(self, limit: int, take: Take) -> int | None:
         """Fetch and let *take* have it; return how many, None if that is not known.
@@ -141,6 +155,11 @@ class Producer:
             return len(jobs)
         await trio.lowlevel.checkpoint()
         return None
+
+    def _hand_over(self, jobs: list[Delivery]) -> None:
+        self.slots.hand_over(jobs)
+        # With fewer consumers than when we asked, others shall have the rest.
+        self._requeue(self.slots.take_excess())
 
     def _requeue(self, jobs: list[Delivery]) -> None:
         for delivery in jobs:

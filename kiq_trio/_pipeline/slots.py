@@ -30,12 +30,14 @@ class Slots:
         self._freed = trio.lowlevel.ParkingLot()
         self.is_closed = False
         self._coming = 0
+        self._surplus = 0
+        self._has_shrunk = False
         self._is_fresh = False
 
     @property
     def free(self) -> int:
         """How many jobs would find an idle consumer."""
-        return len(self._idle) + self._coming - len(self._jobs)
+        return len(self._idle) + self._coming - len(self._jobs) - self._surplus
 
     @property
     def is_empty(self) -> bool:
@@ -62,7 +64,8 @@ class Slots:
         It is a checkpoint only if it waits: consumers yield by the clock.
 
         Raises:
-            trio.EndOfChannel: closed; what is left is for `take_back`.
+            trio.EndOfChannel: closed, what is left is for `take_back`; or this
+                consumer is one too many.
         """
         if self.is_closed or not self._jobs:
             await self._wait()
@@ -76,6 +79,33 @@ class Slots:
         self.is_closed = True
         self._wake(len(self._idle))
 
+    @property
+    def surplus(self) -> int:
+        """How many consumers are still to leave."""
+        return self._surplus
+
+    def send_home(self, count: int) -> None:
+        """Let *count* consumers leave: the idle ones now, others after their job."""
+        self._surplus += count
+        self._has_shrunk = True
+        self._wake(min(count, len(self._idle)))
+
+    def keep(self, count: int) -> int:
+        """Let up to *count* of them stay after all; return how many."""
+        kept = min(count, self._surplus)
+        self._surplus -= kept
+        if kept:
+            self._freed.unpark()
+        return kept
+
+    def take_excess(self) -> list[Delivery]:
+        """Return the newest jobs, oldest first, that came for those who have left."""
+        if not self._has_shrunk:
+            return []
+        self._has_shrunk = False
+        count = min(max(0, -self.free), len(self._jobs))
+        return [self._jobs.pop() for _ in range(count)][::-1]
+
     def take_back(self) -> list[Delivery]:
         """Return the jobs that no consumer has taken, oldest first."""
         left = list(self._jobs)
@@ -84,6 +114,9 @@ class Slots:
 
     async def _wait(self) -> None:
         while not self.is_closed and not self._jobs:
+            if self._surplus:
+                self._surplus -= 1
+                raise trio.EndOfChannel
             self._freed.unpark()
             await self._idle.park()
             self._coming -= 1

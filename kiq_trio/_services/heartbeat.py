@@ -31,34 +31,32 @@ class Portrait:
     """What never changes while a process runs.
 
     Attributes:
-        queues: how many jobs of each queue run at once.
         tag: a label for people.
         started_at: epoch seconds.
         is_embedded: part of somebody's program, so that no button may stop it.
         version: ours.
     """
 
-    queues: Mapping[str, int]
     tag: str
     started_at: float
     is_embedded: bool
     version: str
 
-    def describe(self, identity: str) -> bytes:
+    def describe(self, identity: str, queues: Mapping[str, int]) -> bytes:
         """Return the `info` of Sidekiq's process hash (wire.md §4.3)."""
         hostname, pid, _ = identity.rsplit(":", 2)
-        weights = dict.fromkeys(self.queues, 0)
+        weights = dict.fromkeys(queues, 0)
         info: dict[str, Any] = {
             "hostname": hostname or socket.gethostname(),
             "started_at": self.started_at,
             "pid": int(pid),
             "tag": self.tag,
-            "concurrency": sum(self.queues.values()),
+            "concurrency": sum(queues.values()),
             "capsules": {
                 name: {"concurrency": size, "mode": "strict", "weights": {name: 0}}
-                for name, size in self.queues.items()
+                for name, size in queues.items()
             },
-            "queues": list(self.queues),
+            "queues": list(queues),
             "weights": [weights],
             "labels": ["kiq_trio", "reliable"],
             "identity": identity,
@@ -77,6 +75,7 @@ class Heart:
         lease: under which name.
         ledger: what runs, and how many runs there were.
         portrait: what else is shown.
+        queues: returns how many jobs of each queue run at once.
         interval: seconds between heartbeats.
         is_quiet: whether we take no more jobs.
         on_signal: told what a button asks for: `TSTP`, `TERM` or `TTIN`.
@@ -86,6 +85,7 @@ class Heart:
     lease: Lease
     ledger: Ledger
     portrait: Portrait
+    queues: Callable[[], Mapping[str, int]]
     interval: float
     is_quiet: Callable[[], bool]
     on_signal: Callable[[str], Awaitable[None]]
@@ -152,13 +152,13 @@ class Heart:
 
     def _portray(self, identity: str, processed: int, failed: int) -> Heartbeat:
         now = self.ledger.now()
-        running = dict(self.ledger.running)
+        running, queues = dict(self.ledger.running), self.queues()
         # Runs are timed by Trio's clock, people are told the time of day.
         epoch = now - trio.current_time()
         return Heartbeat(
             identity=identity,
-            info=self.portrait.describe(identity),
-            concurrency=sum(self.portrait.queues.values()),
+            info=self.portrait.describe(identity, queues),
+            concurrency=sum(queues.values()),
             busy=len(running),
             beat=now,
             rtt_us=self._rtt_us,

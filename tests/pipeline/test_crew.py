@@ -1,5 +1,6 @@
 """The consumers of a queue share a thread fairly, and drop what is not theirs."""
 
+import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,9 +89,11 @@ async def working(
         wait=2.0,
         random=dice,
     )
-    team = [
-        Consumer(
-            name=f"q-{n}",
+    numbers = itertools.count()
+
+    def hire() -> Consumer:
+        return Consumer(
+            name=f"q-{next(numbers)}",
             slots=slots,
             runner=runner,
             settler=settler,
@@ -99,9 +102,8 @@ async def working(
             failures=Failures(runner.workers, [], trio.current_time, dice),
             gate=gate,
         )
-        for n in range(consumers)
-    ]
-    crew = Crew(producer, team, slots, settler)
+
+    crew = Crew(producer, [hire() for _ in range(consumers)], slots, settler, hire)
     async with background(settler.run), background(crew.run):
         yield Work(redis, lease, crew, settler, ledger)
 

@@ -22,7 +22,6 @@ DAY = "2027-01-15"
 """Of UTC, when the tests' clock begins."""
 
 PORTRAIT = Portrait(
-    queues={"default": 25, "low": 5},
     tag="mytag",
     started_at=EPOCH - 30.5,
     is_embedded=False,
@@ -63,6 +62,7 @@ def show(redis: Redis, unkind: UnkindServer) -> Show:
         lease=lease,
         ledger=ledger,
         portrait=PORTRAIT,
+        queues=lambda: {"default": 25, "low": 5},
         interval=10.0,
         is_quiet=lambda: lease.is_quiet,
         on_signal=obey,
