@@ -1,7 +1,8 @@
 """Looking through the jobs that are somewhere, without touching them."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from functools import cached_property
 
 import attrs
@@ -119,7 +120,7 @@ async def read_page(
 
 async def scan(
     redis: Redis, place: str, glob: str = "*"
-) -> AsyncIterator[Sequence[Placed]]:
+) -> AsyncGenerator[Sequence[Placed]]:
     """Give all jobs of *place* in pages, in no order; close it if you stop early.
 
     What is there all the time is given, maybe twice, however much else changes.
@@ -145,8 +146,9 @@ async def find(redis: Redis, places: Sequence[str], wanted: Wanted) -> list[Plac
     found: list[Placed] = []
     for place in places:
         here: dict[bytes, Placed] = {}
-        async for page in scan(redis, place, wanted.glob):
-            here.update((one.payload, one) for one in page if wanted.fits(one))
+        async with aclosing(scan(redis, place, wanted.glob)) as pages:
+            async for page in pages:
+                here.update((one.payload, one) for one in page if wanted.fits(one))
         if place in SETS:
             found += sorted(here.values(), key=lambda one: one.score or 0.0)
         else:

@@ -1,6 +1,7 @@
 """Looking at the locks of unique jobs, and giving them back."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import attrs
 
@@ -43,26 +44,29 @@ async def read_owner(redis: Redis, token: str) -> str | None:
     return None if owner is None else owner.decode(errors="replace")
 
 
-async def read_locks(redis: Redis) -> AsyncIterator[list[TakenLock]]:
+async def read_locks(redis: Redis) -> AsyncGenerator[list[TakenLock]]:
     """Yield all locks, page by page; one that changes hands meanwhile may be missed.
+
+    Close it (`aclosing`) if you stop early.
 
     Goes through all keys, so not to be done often.
     """
-    async for tokens in _read_tokens(redis):
-        keys = [unique_key(token) for token in tokens]
-        owners: list[Command] = [("GET", key) for key in keys]
-        spans: list[Command] = [("PTTL", key) for key in keys]
-        replies = raise_first(await persist(redis, [*owners, *spans]))
-        rows = zip(tokens, replies[: len(keys)], replies[len(keys) :], strict=True)
-        yield [
-            TakenLock(
-                token,
-                owner.decode(errors="replace"),
-                span_ms / 1000 if span_ms >= 0 else None,
-            )
-            for token, owner, span_ms in rows
-            if owner is not None
-        ]
+    async with aclosing(_read_tokens(redis)) as pages:
+        async for tokens in pages:
+            keys = [unique_key(token) for token in tokens]
+            owners: list[Command] = [("GET", key) for key in keys]
+            spans: list[Command] = [("PTTL", key) for key in keys]
+            replies = raise_first(await persist(redis, [*owners, *spans]))
+            rows = zip(tokens, replies[: len(keys)], replies[len(keys) :], strict=True)
+            yield [
+                TakenLock(
+                    token,
+                    owner.decode(errors="replace"),
+                    span_ms / 1000 if span_ms >= 0 else None,
+                )
+                for token, owner, span_ms in rows
+                if owner is not None
+            ]
 
 
 async def free_all(redis: Redis) -> None:
@@ -72,7 +76,7 @@ async def free_all(redis: Redis) -> None:
             await persist_one(redis, ("UNLINK", *map(unique_key, tokens)))
 
 
-async def _read_tokens(redis: Redis) -> AsyncIterator[Sequence[str]]:
+async def _read_tokens(redis: Redis) -> AsyncGenerator[Sequence[str]]:
     prefix = unique_key("")
     cursor = b"0"
     while True:

@@ -11,6 +11,7 @@ from kiq_trio.cli.commands.doctor import doctor
 from kiq_trio.cli.commands.enqueue import enqueue
 from kiq_trio.cli.commands.gen import gen
 from kiq_trio.cli.commands.jobs import jobs
+from kiq_trio.cli.commands.locks import locks
 from kiq_trio.cli.commands.processes import processes
 from kiq_trio.cli.commands.queues import queues
 from kiq_trio.cli.commands.retry import retry
@@ -48,6 +49,7 @@ GROUPS = {
     "retry": retry,
     "dead": dead,
     "cron": cron,
+    "locks": locks,
     "processes": processes,
     "gen": gen,
 }

@@ -1,0 +1,61 @@
+"""What all commands have in common, read from the tree that typer makes of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from kiq_trio.cli.app import app
+
+PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+# These do not talk to a Redis of somebody's, or answer in another way.
+APART = {"run", "demo", "version", "gen worker", "gen supervisor", "gen reporter"}
+
+
+def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield " ".join(path), command
+        return
+    for name, one in inner.items():
+        yield from walk(one, (*path, name))
+
+
+COMMANDS = dict(walk(typer.main.get_command(app)))
+
+
+def options(command: Any) -> dict[str, Any]:
+    return {
+        name: option
+        for option in command.params
+        if option.param_type_name == "option"
+        for name in option.opts
+    }
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - APART))
+def test_a_command_says_which_redis_and_how_to_answer(name: str) -> None:
+    assert {"--redis-url", "--json", "--timeout"} <= options(COMMANDS[name]).keys()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_and_its_options_are_explained(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert command.help
+    assert [name for name, one in options(command).items() if not one.help] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_is_documented(name: str) -> None:
+    assert f"`{name}" in PAGE.read_text()
+
+
+def test_nothing_is_documented_that_is_not_there() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    named = {row.split("`")[1] for row in rows if not row.startswith("| `--")}
+    without = {" ".join(w for w in one.split() if w.islower()) for one in named}
+
+    assert without <= COMMANDS.keys()
