@@ -80,8 +80,9 @@ class Program:
 
     def open(self) -> None:
         """Do what was asked for before there was anybody to do it."""
-        self._is_open = True
-        if self._is_quiet:
+        # One that ignores its start has nothing open, and ends by itself.
+        self._is_open = not self.kiq.is_ignored
+        if self._is_open and self._is_quiet:
             self.kiq.configure(quiet=True)
 
     async def obey(
@@ -108,6 +109,8 @@ class Program:
 
     async def work_off(self) -> None:
         """Wait until nothing is left to do, or somebody wants us to stop."""
+        if not self._is_open:
+            return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_idle)
             await self.kiq.wait_stop()

@@ -44,11 +44,10 @@ def several(
 
 def is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
     # In a container without an init nobody buries the dead.
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return state != "Z"
 
 
@@ -120,6 +119,32 @@ def test_tstp_and_ttin_reach_every_process(real_server: RealServer, talk: Talk) 
 
     assert program.returncode == 0
     assert said.count("what every task is doing") == 2
+
+
+def test_a_process_whose_loop_is_blocked_is_killed_after_its_time(
+    real_server: RealServer, talk: Talk
+) -> None:
+    talk.enqueue("block", "a")
+
+    with several(real_server, "-p", "2", "--shutdown-timeout", "0.1") as program:
+        assert talk.hear() == "a began"
+        wait_until(lambda: len(talk.pids()) == 2)
+        pids = talk.pids()
+        program.send_signal(signal.SIGTERM)
+        said, _ = program.communicate(timeout=LONG)
+
+    assert program.returncode == 128 + signal.SIGKILL
+    assert "does not stop: it is killed" in said
+    assert not any(map(is_alive, pids))
+    assert talk.held() == ["a"]
+
+
+@pytest.mark.parametrize("options", [[], ["--burst"], ["-p", "2", "--burst"]])
+def test_one_that_ignores_its_start_ends_at_once(options: list[str]) -> None:
+    code, said = run("run", "chores:nothing", *options)
+
+    assert code == 0, said
+    assert "its init returned IGNORE" in said
 
 
 def test_a_second_interrupt_puts_the_jobs_of_all_back(
