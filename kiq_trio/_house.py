@@ -211,7 +211,7 @@ async def _serving(
 async def _ticking(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[None]:
     """Enqueue what comes again and again."""
     longest = _LOOKS_AT_TICKS * config.timing.poll
-    ticker = Ticker(redis, config.periodics, longest, tools.now, tools.random)
+    ticker = Ticker(redis, config.all_periodics, longest, tools.now, tools.random)
     async with background(ticker.run):
         yield
 

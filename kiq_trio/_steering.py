@@ -55,7 +55,7 @@ class Steering(Opened):
         return await resume_periodic(self.redis, name)
 
     async def _check_periodic(self, name: str) -> None:
-        if any(one.name == name for one in self._setup.config.periodics):
+        if any(one.name == name for one in self._setup.config.all_periodics):
             return
         known = [one.name for one in await self.list_periodics()]
         if name not in known:

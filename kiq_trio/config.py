@@ -11,7 +11,7 @@ import attrs
 from kiq_trio.errors import ConfigError
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
 from kiq_trio.options import Mourner
-from kiq_trio.periodic import Periodic, gather
+from kiq_trio.periodic import Periodic, gather, read_periodics
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
@@ -58,8 +58,8 @@ def _reporters(given: Any) -> tuple[Reporter, ...]:
     return reporters
 
 
-def _periodics(given: Any) -> tuple[Any, ...]:
-    return _listed("periodics", given)
+def _periodics(given: Any) -> tuple[Periodic, ...]:
+    return read_periodics(_listed("periodics", given))
 
 
 def _workers(given: Any) -> dict[str, AnyWorker]:
@@ -278,8 +278,12 @@ class Config:
     log_format: LogFormat = attrs.field(default="json", validator=_one_of(LOG_FORMATS))
 
     def __attrs_post_init__(self) -> None:
-        periodics = gather(self.periodics, self.workers.values())
-        object.__setattr__(self, "periodics", periodics)
+        gather(self.periodics, self.workers.values())
+
+    @property
+    def all_periodics(self) -> tuple[Periodic, ...]:
+        """Those that were given, and those of the workers."""
+        return gather(self.periodics, self.workers.values())
 
     @property
     def concurrency(self) -> dict[str, int]:

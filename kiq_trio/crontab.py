@@ -66,7 +66,9 @@ class Crontab:
         weekdays: fields.Given = "*",
     ) -> None:
         given = zip(fields.KINDS, (minutes, hours, days, months, weekdays), strict=True)
-        self.__attrs_init__(*(fields.read(kind, one) for kind, one in given))
+        # Made by attrs, which pyright does not know.
+        init = self.__attrs_init__  # pyright: ignore[reportAttributeAccessIssue]
+        init(*(fields.read(kind, one) for kind, one in given))
 
     def __attrs_post_init__(self) -> None:
         longest = max(_LONGEST_MONTH[month - 1] for month in self.months)

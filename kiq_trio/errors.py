@@ -41,7 +41,9 @@ class CrontabError(ConfigError):
     ) -> None:
         where = f"{field}, character" if field else "character"
         message = f"crontab {expression!r}, {where} {position + 1}: {reason}"
-        self.__attrs_init__(message, expression, position, reason, field)
+        # Made by attrs, which pyright does not know.
+        init = self.__attrs_init__  # pyright: ignore[reportAttributeAccessIssue]
+        init(message, expression, position, reason, field)
 
 
 @attrs.frozen(slots=False)

@@ -83,7 +83,9 @@ class Periodic:
             job = _make_job(special, args)
         except (ConfigError, EncodeError, TypeError) as error:
             raise ConfigError(f"periodic {name!r}: {error}") from error
-        self.__attrs_init__(name, plan, special, job)
+        # Made by attrs, which pyright does not know.
+        init = self.__attrs_init__  # pyright: ignore[reportAttributeAccessIssue]
+        init(name, plan, special, job)
 
     def job_for(self, tick: int) -> Job:
         """Return the job of one tick, whose jid is the same whoever asks."""
@@ -150,23 +152,34 @@ def periodic(
     return decorate
 
 
-def gather(given: Iterable[Any], workers: Iterable[AnyWorker]) -> tuple[Periodic, ...]:
-    """Return the periodics of the option `periodics` and of *workers*.
+def read_periodics(given: Iterable[Any]) -> tuple[Periodic, ...]:
+    """Make periodics of what the option `periodics` of a `Kiq` was given.
 
     Raises:
-        ConfigError: one cannot work, or two have one name.
+        ConfigError: one cannot work.
     """
-    found = [_read(f"periodics[{index}]", one) for index, one in enumerate(given)]
+    return tuple(_read(f"periodics[{n}]", one) for n, one in enumerate(given))
+
+
+def gather(
+    periodics: Iterable[Periodic], workers: Iterable[AnyWorker]
+) -> tuple[Periodic, ...]:
+    """Return *periodics*, and those that *workers* were decorated with.
+
+    Raises:
+        ConfigError: two have one name.
+    """
+    gathered = list(periodics)
     for worker in workers:
-        found += [_make(crontab, worker, more) for crontab, more in worker.periodics]
+        gathered += [_make(crontab, worker, more) for crontab, more in worker.periodics]
     names: set[str] = set()
-    for one in found:
+    for one in gathered:
         if one.name in names:
             raise ConfigError(
                 f"periodics: two are called {one.name!r}; give one of them a name"
             )
         names.add(one.name)
-    return tuple(found)
+    return tuple(gathered)
 
 
 def _read(place: str, given: Any) -> Periodic:

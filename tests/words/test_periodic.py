@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from kiq_trio import ConfigError, Crontab, CrontabError, Periodic, periodic, worker
@@ -56,7 +57,7 @@ def test_a_decorated_worker_brings_its_times_along() -> None:
     @worker(queue="mail")
     async def tidy(kind: str = "all") -> None: ...
 
-    evening, morning = make_config({"workers": [tidy]}).periodics
+    evening, morning = make_config({"workers": [tidy]}).all_periodics
 
     assert evening.name == "evening"
     assert evening.plan == Plan(Crontab.parse("0 18 * * *"), "Europe/Berlin", "all")
@@ -68,10 +69,20 @@ def test_a_decorated_worker_brings_its_times_along() -> None:
 def test_a_worker_stays_as_it_was_when_another_is_made_of_it() -> None:
     nightly = periodic("0 0 * * *")(sweep)
 
-    assert make_config({"workers": [sweep]}).periodics == ()
-    assert len(make_config({"workers": [nightly]}).periodics) == 1
-    [low] = make_config({"workers": [nightly.set(queue="low")]}).periodics
+    assert make_config({"workers": [sweep]}).all_periodics == ()
+    assert len(make_config({"workers": [nightly]}).all_periodics) == 1
+    [low] = make_config({"workers": [nightly.set(queue="low")]}).all_periodics
     assert low.job.queue == "low"
+
+
+def test_a_config_may_be_made_of_another() -> None:
+    nightly = periodic("0 0 * * *")(sweep)
+    config = make_config({"workers": [nightly], "periodics": [("@hourly", sweep)]})
+
+    again = attrs.evolve(config, workers=config.workers.values())
+
+    assert len(again.all_periodics) == 2
+    assert again.all_periodics == config.all_periodics
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,7 @@ def test_two_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"two are called 'sweep 0 0 \* \* \* UTC'"):
         make_config({"periodics": twice})
     other = ("0 0 * * *", sweep, {"args": ["attic"], "name": "attic"})
-    assert len(make_config({"periodics": [twice[0], other]}).periodics) == 2
+    assert len(make_config({"periodics": [twice[0], other]}).all_periodics) == 2
 
 
 def test_a_tick_has_one_job_whoever_asks() -> None:
