@@ -136,7 +136,7 @@ class Ticker:
 
     def _order(self, one: Periodic, at: int) -> Order:
         job, entry = prepare(one.job_for(at), now=self.now(), jid="")
-        return Order(job.queue, entry.payload, job.jid)
+        return Order(job.queue, entry.payload, entry.lock)
 
     async def _tick(self, tickings: Sequence[Ticking]) -> bool:
         """Let *tickings* happen; return whether Redis refuses one."""

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from kiq_trio._store.doubt import raise_first
+from kiq_trio._store.enqueueing import to_px
 from kiq_trio._store.keys import (
     PAUSED_PERIODICS,
     QUEUES,
@@ -16,6 +17,7 @@ from kiq_trio._store.keys import (
 from kiq_trio._store.scripts import TICK
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
+from kiq_trio.unique import Lock
 
 Verdict: TypeAlias = Literal["enqueued", "passed", "paused", "duplicate", "late"]
 """What became of a tick.
@@ -28,26 +30,18 @@ last tick is not the one that was expected.
 
 
 @attrs.frozen
-class Claim:
-    """The lock that a unique job takes.
+class Order:
+    """A job to enqueue at a tick.
 
     Attributes:
-        token: what is locked.
-        lifetime_ms: for how long.
+        queue: the queue's name.
+        payload: the job.
+        lock: what it must get to be enqueued, if it is unique.
     """
-
-    token: str
-    lifetime_ms: int
-
-
-@attrs.frozen
-class Order:
-    """A job to enqueue at a tick."""
 
     queue: str
     payload: bytes
-    jid: str
-    claim: Claim | None = None
+    lock: Lock | None = None
 
 
 @attrs.frozen
@@ -116,8 +110,9 @@ def _command(ticking: Ticking) -> Command:
     if order is None:
         return TICK([TICKS, PAUSED_PERIODICS, QUEUES, QUEUES], [*args, "", "", "", 0])
     keys = [TICKS, PAUSED_PERIODICS, queue_key(order.queue), QUEUES]
-    args += [order.queue, order.payload, order.jid]
-    if order.claim is None:
-        return TICK(keys, [*args, 0])
-    keys.append(unique_key(order.claim.token))
-    return TICK(keys, [*args, order.claim.lifetime_ms])
+    args += [order.queue, order.payload]
+    lock = order.lock
+    if lock is None:
+        return TICK(keys, [*args, "", 0])
+    keys.append(unique_key(lock.token))
+    return TICK(keys, [*args, lock.owner, to_px(lock.seconds)])

@@ -167,6 +167,21 @@ async def test_a_paused_periodic_passes_its_ticks_and_makes_up_for_none(
         assert await ticks(redis) == [MINUTE, 5 * MINUTE]
 
 
+async def test_a_unique_job_is_not_enqueued_while_another_one_has_its_lock(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    @worker(queue="q", unique_for=2.5 * MINUTE)
+    async def unique() -> None: ...
+
+    one = Periodic("* * * * *", unique, catch_up="all")
+    async with background(make_ticker(redis, one).run):
+        await trio.sleep(6 * MINUTE + 1)
+
+    # Nobody works them off, so each keeps the next two out.
+    assert await ticks(redis) == [MINUTE, 4 * MINUTE]
+    assert int(await redis.raw("HGET", "kiq:ticks", one.name)) == EPOCH + 6 * MINUTE
+
+
 async def test_an_outage_delays_what_is_due_and_no_more(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:

@@ -27,8 +27,9 @@ from kiq_trio._store.removing import Removal, delete_queue, remove
 from kiq_trio._store.rota import pause_periodic, resume_periodic
 from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import stage
-from kiq_trio._store.ticking import Claim, Order, Ticking, read_ticks, tick
+from kiq_trio._store.ticking import Order, Ticking, read_ticks, tick
 from kiq_trio._wire.client import Redis
+from kiq_trio.unique import Lock
 from tests.store.deeds import (
     FUTURE,
     LONG,
@@ -439,7 +440,7 @@ async def test_an_empty_queue_is_forgotten(redis: Redis) -> None:
 
 
 NIGHTLY = "nightly"
-TICKED = Order("mail", b"1", "jid-1")
+TICKED = Order("mail", b"1")
 
 
 async def test_a_tick_happens_once_whoever_else_saw_that_it_was_due(
@@ -477,7 +478,7 @@ async def test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same(
     redis: Redis,
 ) -> None:
     await redis.raw("SET", "kiq:unique:token", "another")
-    order = attrs.evolve(TICKED, claim=Claim("token", 60_000))
+    order = attrs.evolve(TICKED, lock=Lock("token", "jid-1", 60.0))
 
     assert await tick(redis, [Ticking(NIGHTLY, "", "60", order)]) == ["duplicate"]
 
@@ -489,7 +490,7 @@ async def test_a_tick_whose_job_is_a_duplicate_is_over_all_the_same(
 async def test_the_job_of_a_tick_takes_its_lock_and_is_not_kept_out_by_it(
     redis: Redis,
 ) -> None:
-    order = attrs.evolve(TICKED, claim=Claim("token", 60_000))
+    order = attrs.evolve(TICKED, lock=Lock("token", "jid-1", 60.0))
     ticking = Ticking(NIGHTLY, "", "60", order)
     assert await tick(redis, [ticking]) == ["enqueued"]
     assert await redis.raw("GET", "kiq:unique:token") == b"jid-1"

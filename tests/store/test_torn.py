@@ -17,7 +17,8 @@ from kiq_trio._store.moving import Move
 from kiq_trio._store.registering import leave
 from kiq_trio._store.settling import Kill, Later, Requeue, Retry
 from kiq_trio._store.staging import stage
-from kiq_trio._store.ticking import Claim, Order, Ticking, tick
+from kiq_trio._store.ticking import Order, Ticking, tick
+from kiq_trio.unique import Lock
 from tests.store.deeds import FUTURE, ME, PAST, held, join, move, put, take
 from tests.store.direct import LINE, DirectServer, call, script_of
 from tests.store.ledger import take_snapshot
@@ -180,7 +181,7 @@ def test_there_is_no_moment_at_which_nobody_looks_after_the_jobs(
 
 def play_ticking(writes: int, mutants: Mapping[str, str] | None = None) -> None:
     server = DirectServer(lambda: 1_800_000_000.0, mutants)
-    order = Order("mail", b"1", "jid", Claim("token", 60_000))
+    order = Order("mail", b"1", Lock("token", "jid", 60.0))
     ticking = Ticking("nightly", "60", "120", order)
     server.do("HSET", "kiq:ticks", "nightly", "60")
 

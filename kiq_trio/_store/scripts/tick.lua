@@ -11,7 +11,7 @@
 --   ARGV[3]  the tick
 --   ARGV[4]  the queue's name; empty to pass the tick over
 --   ARGV[5]  the payload
---   ARGV[6]  its jid
+--   ARGV[6]  its jid, if it is unique
 --   ARGV[7]  for how many milliseconds it takes the lock
 --   returns  enqueued, passed, paused or duplicate, and the tick is the last one
 --            now; or late: another one was the last before
