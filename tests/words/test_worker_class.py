@@ -147,7 +147,7 @@ def test_a_class_may_come_again_by_the_clock() -> None:
         {"workers": [Morning], "periodics": [("0 0 * * *", Welcome, {"args": [2]})]}
     )
 
-    assert [(p.worker.name, p.job.args) for p in config.periodics] == [
+    assert [(p.worker.name, p.job.args) for p in config.all_periodics] == [
         ("Welcome", [2]),
         ("Morning", [1]),
     ]
