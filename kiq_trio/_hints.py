@@ -12,12 +12,13 @@ import attrs
 from cattrs import Converter, transform_error
 from cattrs.errors import StructureHandlerNotFoundError
 
-from kiq_trio.converter import FITTING
+from kiq_trio.converter import FITTING, SCALARS
 from kiq_trio.errors import ArgumentError
 
 logger = logging.getLogger("kiq_trio.worker")
 
 _UNHINTED = (Any, object, inspect.Parameter.empty)
+_ANYTHING = SCALARS | {list, dict}
 _PLAIN: dict[Any, frozenset[type]] = {
     **FITTING,
     list: frozenset({list}),
@@ -45,13 +46,17 @@ class Taker:
     hook: Callable[[Any, Any], Any] | None = None
     is_optional: bool = False
 
+    def passes(self, kind: type) -> bool:
+        """Whether all values of a kind may pass as they are."""
+        return self.kinds is None or kind in self.kinds
+
     def take(self, value: Any, worker: str) -> Any:
         """Return *value* as the worker wants it.
 
         Raises:
             ArgumentError: it cannot be.
         """
-        if self.kinds is None or type(value) in self.kinds:
+        if self.passes(type(value)):
             return value
         if value is None and self.is_optional:
             return None
@@ -63,6 +68,9 @@ class Taker:
         except Exception as error:
             faults = "; ".join(transform_error(error, self.name, _explain))
             raise ArgumentError(worker, self.name, expected, faults) from error
+
+
+_ANY = Taker("", Any)
 
 
 @attrs.frozen
@@ -80,33 +88,32 @@ class Takers:
     more: Taker | None = None
 
     @property
-    def take_all(self) -> bool:
-        """Whether any argument is fine as it is."""
-        takers = [*self.each, *([self.more] if self.more else [])]
-        return all(taker.kinds is None for taker in takers)
+    def kinds(self) -> Sequence[frozenset[type]]:
+        """What of JSON may pass as it is, by position."""
+        return [
+            _ANYTHING if taker.kinds is None else taker.kinds for taker in self.each
+        ]
 
     def take(self, args: Sequence[Any]) -> Sequence[Any]:
-        """Return *args* as the worker's hints want them.
+        """Return *args* as the worker's hints want them; the same, if all types pass.
 
         Raises:
             ArgumentError: one does not fit.
         """
-        # Nearly always they are text and numbers, and fit.
-        for value, taker in zip(args, self.each, strict=False):
-            if taker.kinds is not None and type(value) not in taker.kinds:
-                break
-        else:
-            if len(args) <= len(self.each):
-                return args
-        taken = [
+        takers = self._for(len(args))
+        if all(
+            taker.passes(type(value)) for taker, value in zip(takers, args, strict=True)
+        ):
+            return args
+        return [
             taker.take(value, self.worker)
-            for value, taker in zip(args, self.each, strict=False)
+            for taker, value in zip(takers, args, strict=True)
         ]
-        rest = args[len(taken) :]
+
+    def _for(self, count: int) -> Sequence[Taker]:
         # If there are too many, calling the worker says so.
-        if self.more is None:
-            return [*taken, *rest]
-        return [*taken, *(self.more.take(value, self.worker) for value in rest)]
+        more = self.more or _ANY
+        return [*self.each[:count], *[more] * (count - len(self.each))]
 
 
 def _explain(error: BaseException, hint: Any) -> str:

@@ -199,7 +199,8 @@ class Job:
     @property
     def deadline(self) -> float | None:
         """When its run must have ended, in epoch seconds."""
-        return read_time(self.rest.get("kiq_deadline"))
+        deadline = self.rest.get("kiq_deadline")
+        return None if deadline is None else read_time(deadline)
 
     @property
     def tick(self) -> float | None:

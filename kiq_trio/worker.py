@@ -56,6 +56,7 @@ class FunctionWorker(Generic[P, R]):
         self._converter = options.converter or CONVERTER
         self._hinted: Callable[..., Any] = function
         self._takers: Takers | None = None
+        self._kinds: Sequence[frozenset[type]] = ()
         # Shared by all jobs of this worker, so it must not change.
         self._fields = MappingProxyType(payload_fields(options))
 
@@ -116,16 +117,23 @@ class FunctionWorker(Generic[P, R]):
         Raises:
             ArgumentError: one does not fit its hint.
         """
-        takers = self._takers
-        if takers is None:
+        # Nearly always they are text and numbers, and fit.
+        for value, kinds in zip(args, self._kinds):  # noqa: B905 - saying so costs more than the rest.
+            if type(value) not in kinds:
+                break
+        else:
+            if len(args) <= len(self._kinds):
+                return args
+        if self._takers is None:
             # Only now: a hint may speak of what was defined after the worker.
-            takers = self._takers = read_hints(
+            self._takers = read_hints(
                 self._hinted,
                 self._signature,
                 worker=self.name,
                 converter=self._converter,
             )
-        return takers.take(args)
+            self._kinds = self._takers.kinds
+        return self._takers.take(args)
 
     def set(self, **options: Any) -> Self:
         """Return this worker with other options, for one job or several.

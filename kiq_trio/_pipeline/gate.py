@@ -8,6 +8,9 @@ from kiq_trio._pipeline.recalls import Recalls
 from kiq_trio.events import Aborted
 from kiq_trio.job import Job
 
+_LIMITS = frozenset({"expires_at", "expiry", "expires_in", "kiq_deadline"})
+"""Fields of a payload that say when it is too late."""
+
 
 @attrs.define(eq=False)
 class Gate:
@@ -23,11 +26,13 @@ class Gate:
 
     def refuse(self, job: Job) -> Aborted | None:
         """Return how *job* ends without a run; None if it may run."""
-        expires_at, deadline = job.expires_at, job.deadline
-        if expires_at is not None and expires_at <= self.now():
-            return Aborted("expired")
-        if deadline is not None and deadline <= self.now():
-            return Aborted("deadline")
+        # Nearly no job has any of them.
+        if not _LIMITS.isdisjoint(job.rest):
+            expires_at, deadline = job.expires_at, job.deadline
+            if expires_at is not None and expires_at <= self.now():
+                return Aborted("expired")
+            if deadline is not None and deadline <= self.now():
+                return Aborted("deadline")
         if self.recalls.by_jid:
             recall = self.recalls.find(job)
             if recall is not None:
