@@ -7,7 +7,7 @@ from typing import Any
 import trio
 
 from kiq_trio._configured import Configured
-from kiq_trio._pipeline.intake import Moment, prepare, stamp
+from kiq_trio._pipeline.intake import Moment, hold_to, prepare, stamp
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio._pipeline.passing import around_storing, store_at_once, store_in_order
 from kiq_trio.job import Job
@@ -22,7 +22,12 @@ class Enqueuing(Configured):
     """The part of a `Kiq` that takes jobs, whether it runs any or not."""
 
     async def enqueue(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+        self,
+        job: JobLike,
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> Job:
         """Store *job* and return it as stored, once Redis has it.
 
@@ -41,6 +46,11 @@ class Enqueuing(Configured):
             in_: start it after so many seconds, or a `timedelta`.
             at: start it then: an aware `datetime` or epoch seconds. What is past
                 starts now.
+            deadline: cancel it if it still runs then, and do not run it later: an
+                aware `datetime` or epoch seconds. It ends as `Aborted("deadline")`,
+                even if it swallows its cancellation. A failure whose retry would
+                come too late is its last. Inside the job,
+                `trio.current_effective_deadline()` tells it on Trio's clock.
 
         Raises:
             BufferFull: there is no room in memory, and `on_full` is "raise".
@@ -51,13 +61,19 @@ class Enqueuing(Configured):
             QueueFull: the queue holds its `max_size`, and `on_full` is "raise".
             redis.exceptions.ResponseError: Redis refuses the queue's key.
         """
+        job = _limit(job, deadline)
         chain = self.config.client_middleware
         if not chain:
             return await self._store(job, in_, at)
         return await around_storing(chain, self._store)(self._look(job, in_, at))
 
     def enqueue_nowait(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+        self,
+        job: JobLike,
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> Job:
         """Keep *job* in memory for the next flush, a moment later.
 
@@ -70,6 +86,7 @@ class Enqueuing(Configured):
                 middleware waits for something, which it cannot do here.
             EncodeError: an argument is not JSON.
         """
+        job = _limit(job, deadline)
         chain = self.config.client_middleware
         if not chain:
             return self._store_nowait(job, in_, at)
@@ -81,6 +98,7 @@ class Enqueuing(Configured):
         *,
         in_: Span | None = None,
         at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> list[Job]:
         """Store *jobs* as `enqueue` does, many in one round trip.
 
@@ -90,6 +108,8 @@ class Enqueuing(Configured):
         Each passes through the client middleware. One whose turn it is begins when
         the one before is on its way to Redis.
         """
+        if deadline is not None:
+            jobs = [hold_to(job, deadline) for job in jobs]
         chain = self.config.client_middleware
         if chain:
             looked = [self._look(job, in_, at) for job in jobs]
@@ -142,6 +162,10 @@ class Enqueuing(Configured):
         )
         entry.may_wait = self.config.may_wait(made.queue)
         return made, entry
+
+
+def _limit(job: JobLike, deadline: Moment | None) -> JobLike:
+    return job if deadline is None else hold_to(job, deadline)
 
 
 def _tell(made: Job, entry: Entry) -> Job:

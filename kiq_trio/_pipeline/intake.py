@@ -12,7 +12,7 @@ from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.lane import Entry
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.errors import ConfigError, DecodeError
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job, read_time, to_ms
 from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 
@@ -53,6 +53,8 @@ def stamp(
     now_ms = to_ms(now)
     rest = {"created_at": now_ms, **job.rest}
     rest["enqueued_at"] = now_ms if due_at is None else None
+    if due_at is not None and "kiq_deadline" in rest:
+        _check_deadline(rest["kiq_deadline"], due_at)
     if rest.get("expires_in") is not None:
         _stamp_expiry(rest, now if due_at is None else due_at)
     # Made anew: `attrs.evolve` takes longer than the rest of this function.
@@ -107,6 +109,26 @@ def prepare(
     return job, entry
 
 
+def hold_to(given: Job | Mapping[str, Any], deadline: Moment) -> Job:
+    """Return *given* as a job that must have ended at *deadline*.
+
+    Raises:
+        ConfigError: that is no time, or *given* no job.
+    """
+    moment = _epoch("deadline", deadline)
+    if not math.isfinite(moment):
+        raise ConfigError(f"deadline must be a time, got {deadline!r}")
+    return read_job(given).set(kiq_deadline=to_ms(moment))
+
+
+def _check_deadline(deadline: Any, due_at: float) -> None:
+    moment = read_time(deadline)
+    if moment is not None and moment <= due_at:
+        raise ConfigError(
+            f"deadline must be after the job is due, got {moment!r} and {due_at!r}"
+        )
+
+
 def _stamp_expiry(rest: dict[str, Any], start: float) -> None:
     """Say when it is too late to start: counted from when it may (wire.md §7.4)."""
     span = check_span("expires_in", rest["expires_in"])
@@ -147,12 +169,20 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
         return now + check_span("in_", in_)
     if at is None:
         return None
-    if not isinstance(at, datetime | int | float):
-        raise ConfigError(f"at must be epoch seconds or an aware datetime, got {at!r}")
-    if isinstance(at, datetime):
-        if at.tzinfo is None:
-            raise ConfigError(f"at must have a time zone, got {at!r}")
-        at = at.timestamp()
-    if not math.isfinite(at) or at > now + FAR:
+    moment = _epoch("at", at)
+    if not math.isfinite(moment) or moment > now + FAR:
         raise ConfigError(f"at must be within the next ten years, got {at!r}")
-    return at if at > now else None
+    return moment if moment > now else None
+
+
+def _epoch(name: str, given: Any) -> float:
+    """Return a moment in epoch seconds."""
+    if type(given) is bool or not isinstance(given, datetime | int | float):
+        raise ConfigError(
+            f"{name} must be epoch seconds or an aware datetime, got {given!r}"
+        )
+    if isinstance(given, datetime):
+        if given.tzinfo is None:
+            raise ConfigError(f"{name} must have a time zone, got {given!r}")
+        return given.timestamp()
+    return given

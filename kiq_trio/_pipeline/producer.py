@@ -56,12 +56,13 @@ class Producer:
     wait: float
     random: Callable[[], float]
     watch: Callable[[], trio.Event] = trio.Event
-    _resumed: trio.Event | None = attrs.field(default=None, init=False)
+    _resumed: trio.Event = attrs.field(init=False)
     _call: int = attrs.field(default=1, init=False)
     _limit: int = attrs.field(default=0, init=False)
     _complaints: Complaints = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._resumed = self.watch()
         self._complaints = Complaints(
             logger,
             f"nothing is taken from {self.queue}",
@@ -124,8 +125,8 @@ class Producer:
 
     async def _wait_resumed(self) -> None:
         """Wait a while, or until we are told that the queue may go on."""
-        if self._resumed is None or self._resumed.is_set():
-            # It may have gone on before we asked to be told: look once more.
+        if self._resumed.is_set():
+            # It may have gone on before we asked to be told anew: look once more.
             self._resumed = self.watch()
             await trio.lowlevel.checkpoint()
             return
