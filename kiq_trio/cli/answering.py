@@ -11,15 +11,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 Kind: TypeAlias = Literal["id", "number", "text"]
 
-_WIDEST = 10_000
+_WIDEST = 1_000_000
 _NARROWEST_TEXT = 12
 _GAP = 2
+"""Blanks between columns; rich counts those at the edges, too, but prints none."""
 
 
 @attrs.frozen
@@ -36,43 +38,78 @@ class Column:
     kind: Kind = "text"
 
 
-def make_table(columns: Iterable[Column], rows: Iterable[Iterable[Any]]) -> Table:
-    """Return a table of *rows*, as plain as a pipe needs it."""
-    columns = tuple(columns)
-    has_titles = any(column.title for column in columns)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=has_titles)
-    texts = [[Text(printable(cell)) for cell in row] for row in rows]
-    for n, column in enumerate(columns):
-        longest = max((len(row[n]) for row in texts), default=0)
-        least = min(longest, _NARROWEST_TEXT) if column.kind == "text" else longest
-        table.add_column(
-            column.title,
-            justify="right" if column.kind == "number" else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=least,
+@attrs.frozen
+class Sheet:
+    """Rows of text under titles."""
+
+    columns: tuple[Column, ...]
+    rows: list[list[str]]
+
+    def fit(self, width: int) -> Table:
+        """Return a table of *width* at most, or a wider one if its ids need it.
+
+        Our own sums: rich would rather leave a column out than cut another one.
+        """
+        widths = self._widths(width)
+        has_titles = any(column.title for column in self.columns)
+        table = Table(
+            box=None, pad_edge=False, header_style="bold", show_header=has_titles
         )
-    for row in texts:
-        table.add_row(*row)
-    return table
+        for column, least in zip(self.columns, widths, strict=True):
+            table.add_column(
+                column.title,
+                justify="right" if column.kind == "number" else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                width=least,
+            )
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def width(self, width: int) -> int:
+        """Return how wide the table is that `fit` returns."""
+        return sum(self._widths(width)) + _GAP * (len(self.columns) - 1)
+
+    def _widths(self, width: int) -> list[int]:
+        widths = [
+            max(cell_len(text) for text in (column.title, *texts))
+            for column, *texts in zip(self.columns, *self.rows, strict=True)
+        ]
+        texts = [n for n, column in enumerate(self.columns) if column.kind == "text"]
+        excess = sum(widths) + _GAP * (len(widths) - 1) - width
+        while excess > 0 and texts:
+            widest = max(texts, key=widths.__getitem__)
+            if widths[widest] <= _NARROWEST_TEXT:
+                break
+            widths[widest] -= 1
+            excess -= 1
+        return widths
 
 
-def print_table(table: Table) -> None:
-    """Print *table*: in its full width, unless a terminal is narrower."""
+def make_sheet(columns: Iterable[Column], rows: Iterable[Iterable[Any]]) -> Sheet:
+    """Return *rows* as text, fit to be printed."""
+    return Sheet(tuple(columns), [[printable(cell) for cell in row] for row in rows])
+
+
+def print_sheet(sheet: Sheet) -> None:
+    """Print *sheet*: in its full width, unless a terminal is narrower."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDEST)
-        with console.capture() as captured:
-            console.print(table)
-        lines = captured.get().splitlines()
-        print("\n".join(line.rstrip() for line in lines))
+    if console.is_terminal:
+        # Rather wrapped by the terminal than cut by us.
+        _make_console(sheet, console.width).print(sheet.fit(console.width))
         return
-    least = sum(
-        max(column.min_width or 0, len(str(column.header))) + _GAP
-        for column in table.columns
-    )
-    # Rather wrapped by the terminal than cut by us.
-    Console(highlight=False, width=max(console.width, least)).print(table)
+    console = _make_console(sheet, _WIDEST)
+    with console.capture() as captured:
+        console.print(sheet.fit(_WIDEST))
+    lines = captured.get().splitlines()
+    print("\n".join(line.rstrip() for line in lines))
+
+
+def _make_console(sheet: Sheet, width: int) -> Console:
+    # Without a height, a dumb terminal would have 80 columns whatever we say.
+    width = sheet.width(width) + _GAP
+    return Console(highlight=False, width=width, height=len(sheet.rows) + 1)
 
 
 def print_json(fields: Mapping[str, Any]) -> None:

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
-
 from kiq_trio import encoder
 from kiq_trio._store.browsing import Placed
 from kiq_trio._store.counting import QueueView
 from kiq_trio._store.watching import ProcessView, Running
-from kiq_trio.cli.answering import Column, make_table, printable, tell_span
+from kiq_trio.cli.answering import Column, Sheet, make_sheet, printable, tell_span
 from kiq_trio.errors import EncodeError
 from kiq_trio.job import Job
 
@@ -28,7 +26,7 @@ def describe_job(placed: Placed) -> dict[str, Any]:
     return {**fields, "job": placed.job.to_map()}
 
 
-def table_of_jobs(jobs: Sequence[Placed]) -> Table:
+def table_of_jobs(jobs: Sequence[Placed]) -> Sheet:
     """Return a table of jobs, with a time where their places are sorted by it."""
     columns = (
         Column("jid", "id"),
@@ -38,7 +36,7 @@ def table_of_jobs(jobs: Sequence[Placed]) -> Table:
         Column("args"),
         Column("error"),
     )
-    return make_table(columns, map(_row_of_job, jobs))
+    return make_sheet(columns, map(_row_of_job, jobs))
 
 
 def _row_of_job(placed: Placed) -> tuple[str, ...]:
@@ -70,7 +68,7 @@ def describe_running(runs: Iterable[Running]) -> list[dict[str, Any]]:
     ]
 
 
-def table_of_running(runs: Iterable[Running]) -> Table:
+def table_of_running(runs: Iterable[Running]) -> Sheet:
     """Return a table of what runs."""
     columns = (
         Column("jid", "id"),
@@ -91,7 +89,7 @@ def table_of_running(runs: Iterable[Running]) -> Table:
         )
         for run in runs
     )
-    return make_table(columns, rows)
+    return make_sheet(columns, rows)
 
 
 def describe_queue(queue: QueueView) -> dict[str, Any]:
@@ -104,7 +102,7 @@ def describe_queue(queue: QueueView) -> dict[str, Any]:
     }
 
 
-def table_of_queues(queues: Iterable[QueueView]) -> Table:
+def table_of_queues(queues: Iterable[QueueView]) -> Sheet:
     """Return a table of queues."""
     columns = (
         Column("queue", "id"),
@@ -121,7 +119,7 @@ def table_of_queues(queues: Iterable[QueueView]) -> Table:
         )
         for queue in queues
     )
-    return make_table(columns, rows)
+    return make_sheet(columns, rows)
 
 
 def describe_process(process: ProcessView) -> dict[str, Any]:
@@ -146,7 +144,7 @@ def describe_process(process: ProcessView) -> dict[str, Any]:
     }
 
 
-def table_of_processes(processes: Iterable[ProcessView]) -> Table:
+def table_of_processes(processes: Iterable[ProcessView]) -> Sheet:
     """Return a table of processes."""
     columns = (
         Column("process", "id"),
@@ -167,7 +165,7 @@ def table_of_processes(processes: Iterable[ProcessView]) -> Table:
         )
         for process in processes
     )
-    return make_table(columns, rows)
+    return make_sheet(columns, rows)
 
 
 def tell_state(process: ProcessView) -> str:

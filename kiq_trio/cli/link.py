@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import attrs
-from rich.table import Table
 
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
-from kiq_trio.cli.answering import print_json, print_table
+from kiq_trio.cli.answering import Sheet, print_json, print_sheet
 from kiq_trio.cli.connecting import (
     TIMEOUT,
     AsJson,
@@ -57,14 +56,14 @@ class Link:
         """Do what makes connections of its own; see `connecting.attend`."""
         return attend(deed, self.url, self.timeout, as_json=self.as_json)
 
-    def answer(self, fields: Mapping[str, Any], *shown: str | Table) -> None:
+    def answer(self, fields: Mapping[str, Any], *shown: str | Sheet) -> None:
         """Print *fields* for programs, or what is *shown* to people."""
         if self.as_json:
             print_json(fields)
             return
         for one in shown:
-            if isinstance(one, Table):
-                print_table(one)
+            if isinstance(one, Sheet):
+                print_sheet(one)
             else:
                 print(one)
 

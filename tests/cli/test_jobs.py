@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def jids(answer: dict[str, Any]) -> list[str]:
         (["queue", "--jid", "c"], ["c"]),
         (["queue", "--per-page", "2"], ["c", "a"]),
         (["queue", "--per-page", "2", "--page", "2"], ["b"]),
+        (["queue", "--per-page", "1"], ["c"]),
         (["queue", "--class", "Mailer", "--per-page", "1", "--page", "2"], ["a"]),
         (["schedule"], ["d"]),
         (["retry", "-c", "Report"], ["e"]),
@@ -107,6 +109,20 @@ def test_ids_are_whole_on_a_narrow_terminal(admin: Admin) -> None:
     assert jid in said.out
     assert "AClassWithALongName" in said.out
     assert "…" in said.out
+
+
+def test_no_column_is_left_out_on_a_terminal(admin: Admin) -> None:
+    long = payload("0123456789abcdef01234567", args=["x" * 99], error_class="E" * 50)
+    admin.do(lambda redis: lie_in(redis, "retry", long))
+    admin.variables.update(FORCE_COLOR="1", NO_COLOR="1", COLUMNS="100")
+
+    said = admin("retry", "list")
+
+    title, *rows, _ = re.sub(r"\x1b\[\d*m", "", said.out).splitlines()
+    assert title.split() == ["jid", "class", "queue", "at", "args", "error"]
+    assert [len(row) for row in rows] == [100, 100]
+    assert rows[0].split()[:3] == ["0123456789abcdef01234567", "Mailer", "mail"]
+    assert rows[0].count("…") == 2, "the two texts are cut"
 
 
 def test_a_job_is_shown_wherever_it_is(admin: Admin) -> None:

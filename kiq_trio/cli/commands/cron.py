@@ -5,7 +5,6 @@ from typing import Annotated
 
 import attrs
 import typer
-from rich.table import Table
 
 from kiq_trio._store.rota import (
     Listed,
@@ -15,7 +14,7 @@ from kiq_trio._store.rota import (
     resume_periodic,
 )
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.answering import Column, make_table
+from kiq_trio.cli.answering import Column, Sheet, make_sheet
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import tell_time
 from kiq_trio.cli.link import Link, linked
@@ -79,7 +78,7 @@ def _switch(
     link.answer(fields, f"{name} is {verb}{already}")
 
 
-def _table(listed: list[Listed]) -> Table:
+def _table(listed: list[Listed]) -> Sheet:
     columns = (
         Column("periodic", "id"),
         Column("crontab", "id"),
@@ -103,4 +102,4 @@ def _table(listed: list[Listed]) -> Table:
         )
         for one in listed
     )
-    return make_table(columns, rows)
+    return make_sheet(columns, rows)

@@ -8,7 +8,7 @@ import typer
 
 from kiq_trio._store.locking import TakenLock, read_locks, read_owner, release
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.answering import Column, make_table, tell_span
+from kiq_trio.cli.answering import Column, make_sheet, tell_span
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.link import Link, linked
 
@@ -61,7 +61,7 @@ def list_(
         for lock in shown
     )
     more = [f"there are more than {limit:,}"] if is_cut else []
-    link.answer(fields, make_table(columns, rows), *more)
+    link.answer(fields, make_sheet(columns, rows), *more)
 
 
 @locks.command("owner")

@@ -7,11 +7,10 @@ import trio
 import typer
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
 from kiq_trio._store.counting import Totals, read_totals
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.answering import Column, make_table, tell_span
+from kiq_trio.cli.answering import Column, Sheet, make_sheet, tell_span
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.describing import describe_queue, table_of_queues
 from kiq_trio.cli.ending import FAILED
@@ -62,7 +61,7 @@ def describe(totals: Totals) -> dict[str, Any]:
     }
 
 
-def table_of(totals: Totals) -> Table:
+def table_of(totals: Totals) -> Sheet:
     """Return all numbers, one a line."""
     numbers = {
         "processed": totals.processed,
@@ -78,7 +77,7 @@ def table_of(totals: Totals) -> Table:
     }
     rows = [(name, f"{number:,}") for name, number in numbers.items()]
     rows.append(("latency", tell_span(totals.latency)))
-    return make_table((Column("", "id"), Column("", "number")), rows)
+    return make_sheet((Column("", "id"), Column("", "number")), rows)
 
 
 def _watch(link: Link, interval: float) -> None:
@@ -90,8 +89,9 @@ def _watch(link: Link, interval: float) -> None:
             while True:
                 totals = await read_totals(redis)
                 if is_live:
-                    shown = Group(table_of(totals), "", table_of_queues(totals.queues))
-                    live.update(shown, refresh=True)
+                    sheets = (table_of(totals), table_of_queues(totals.queues))
+                    tables = [sheet.fit(console.width) for sheet in sheets]
+                    live.update(Group(*tables), refresh=True)
                 else:
                     link.answer(describe(totals), table_of(totals), "")
                 patience.renew(interval)
