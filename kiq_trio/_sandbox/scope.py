@@ -8,6 +8,7 @@ that enqueues it: Trio's tasks inherit the context of those that start them.
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from kiq_trio.config import Config
 from kiq_trio.errors import ConfigError
 from kiq_trio.reporter import Reporter
 from kiq_trio.timing import Timing
+from kiq_trio.worker import AnyWorker
 
 Opener = Callable[
     [Config, Tools, Sequence[Reporter]], AbstractAsyncContextManager[House]
@@ -115,11 +117,27 @@ class Scopes:
 
 
 def as_in_process(config: Config, **changes: Any) -> Config:
-    """Return *config* with *changes*, for a server in this process."""
+    """Return *config* with *changes*, for a server in this process.
+
+    Nothing comes by the clock: a test has only what it enqueues.
+    """
     # By name in a config, by themselves where a config is made.
-    changes.setdefault("workers", tuple(config.workers.values()))
-    timing = attrs.evolve(Timing.in_process(), retry=config.timing.retry)
-    return attrs.evolve(config, timing=timing, **changes)
+    workers = changes.pop("workers", config.workers.values())
+    return attrs.evolve(
+        config,
+        workers=[_without_periodics(one) for one in workers],
+        periodics=(),
+        timing=attrs.evolve(Timing.in_process(), retry=config.timing.retry),
+        **changes,
+    )
+
+
+def _without_periodics(worker: AnyWorker) -> AnyWorker:
+    if not worker.periodics:
+        return worker
+    plain = copy(worker)
+    plain.periodics = ()
+    return plain
 
 
 def _open_server(clock: Callable[[], float]) -> Server:

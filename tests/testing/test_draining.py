@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kiq_trio import (
     Reporter,
     Snooze,
     UnknownWorkerError,
+    periodic,
     worker,
 )
 from kiq_trio.events import Ended, Failed
@@ -243,6 +245,44 @@ async def test_reporters_and_statistics_are_told(sandbox: Sandbox) -> None:
 async def test_who_waits_for_idleness_is_told_to_drain(sandbox: Sandbox) -> None:
     with pytest.raises(RuntimeError, match="await drain"):
         await app.wait_idle()
+
+
+async def test_nothing_comes_by_the_clock_in_a_sandbox() -> None:
+    ran.clear()
+
+    @periodic("0 0 * * *")
+    @worker()
+    async def nightly() -> None:
+        ran.append("nightly")
+
+    kiq = make_kiq(workers=[nightly, plain], periodics=[("0 * * * *", nightly)])
+    async with kiq.sandboxed() as sandbox:
+        await kiq.enqueue(plain.new(1), in_=10 * DAY)
+        await kiq.enqueue(nightly.new(), in_=20 * DAY)
+        await sandbox.drain(with_scheduled=True)
+
+    assert ran == [1, "nightly"]
+
+
+async def test_without_a_sandbox_a_daily_job_runs_for_a_year_in_no_time(
+    autojump_clock: MockClock,
+) -> None:
+    ran.clear()
+    used = time.process_time()
+
+    @periodic("30 6 * * *")
+    @worker()
+    async def daily() -> None:
+        ran.append(trio.current_time())
+
+    async with make_kiq(redis_url="memory://", workers=[daily]):
+        await trio.sleep(365 * DAY)
+
+    assert len(ran) == 365
+    assert all(
+        later - sooner == pytest.approx(DAY, abs=60) for sooner, later in pairwise(ran)
+    )
+    assert time.process_time() - used < 1
 
 
 async def test_without_a_sandbox_a_job_lives_through_all_retries_in_no_time(
