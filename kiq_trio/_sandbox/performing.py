@@ -34,7 +34,7 @@ async def perform(
 async def perform(
     worker: FunctionWorker[P, R], *args: P.args, **kwargs: P.kwargs
 ) -> R: ...
-async def perform(worker: AnyWorker, *args: Any, **kwargs: Any) -> Any:
+async def perform(worker: Any, *args: Any, **kwargs: Any) -> Any:
     """Perform one job of *worker* here and now, to test the worker alone.
 
     Unlike a call of the worker, it runs as it will run: its arguments pass through
