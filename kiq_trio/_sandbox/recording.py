@@ -17,10 +17,17 @@ class Record:
         job: as it is stored, so that its arguments are what JSON makes of them;
             with `at` if it is for later.
         when: the epoch seconds at which it was enqueued.
+        entry: it in the buffer.
     """
 
     job: Job
     when: float
+    entry: Entry
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether an equal job has kept it out, as far as that is known."""
+        return self.entry.duplicate_of is not None
 
 
 @attrs.define(eq=False)
@@ -48,7 +55,7 @@ class Journal:
             job = Job.decode(entry.payload)
             if entry.queue is None:
                 job = attrs.evolve(job, at=entry.score)
-            record = Record(job, self.now())
+            record = Record(job, self.now(), entry)
             self.records.append(record)
             self.shared.append(record)
             jobs.append(job)

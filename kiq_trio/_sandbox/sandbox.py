@@ -21,7 +21,8 @@ class Sandbox:
     """The jobs that a test has enqueued, none of which has reached Redis.
 
     Made by `kiq.sandboxed()` and by the fixture `kiq_sandbox`. What is asked of it is
-    a record: a job stays in it when it has been performed.
+    a record: a job stays in it when it has been performed. One that an equal job has
+    kept out is not in it.
 
     How a job is meant is the same for all methods: by a worker or its name; by a
     job, `welcome.new(42)`, of which the class and the arguments count; or by a
@@ -201,11 +202,11 @@ class Sandbox:
                 yield Sandbox(scope)
 
     def _records(self, scope: Sight) -> Sequence[Record]:
-        if scope == "shared":
-            return self._scope.scopes.records
-        if scope != "sandbox":
+        if scope not in {"sandbox", "shared"}:
             raise ConfigError(f'scope must be "sandbox" or "shared", got {scope!r}')
-        return self._scope.journal.records
+        own = self._scope.journal.records
+        records = self._scope.scopes.records if scope == "shared" else own
+        return [record for record in records if not record.is_duplicate]
 
 
 def _find(wanted: Wanted, records: Sequence[Record]) -> list[Record]:

@@ -12,6 +12,8 @@ from trio.testing import MockClock
 from kiq_trio import (
     JobTimeoutError,
     Kiq,
+    Queue,
+    QueueFull,
     Reporter,
     Snooze,
     UnknownWorkerError,
@@ -211,6 +213,54 @@ async def test_a_drain_performs_the_jobs_of_its_own_scope(sandbox: Sandbox) -> N
     assert [job.job_class for job in inner.enqueued()] == ["invite", "send", "send"]
     sandbox.assert_enqueued(plain, count=1)
     sandbox.refute_enqueued(send)
+
+
+async def test_an_equal_job_is_kept_out_until_the_first_has_run() -> None:
+    ran.clear()
+
+    @worker(unique_for=3600)
+    async def once(number: int) -> None:
+        ran.append(number)
+
+    kiq = make_kiq(workers=[once])
+    async with kiq.sandboxed() as sandbox:
+        first = await kiq.enqueue(once.new(1))
+        assert (await kiq.enqueue(once.new(1))).duplicate_of == first.jid
+        kiq.enqueue_nowait(once.new(1))
+        await kiq.flush()
+        async with sandbox.scope():
+            assert (await kiq.enqueue(once.new(1))).duplicate_of is None
+        sandbox.assert_enqueued(once, count=1)
+        await sandbox.drain()
+        assert (await kiq.enqueue(once.new(1))).duplicate_of is None
+        sandbox.assert_enqueued(once, count=2)
+
+    assert ran == [1]
+
+
+async def test_a_full_queue_is_full_until_it_is_drained() -> None:
+    kiq = make_kiq(
+        workers=[plain], queues={"default": Queue(max_size=2)}, on_full="raise"
+    )
+    async with kiq.sandboxed() as sandbox:
+        await kiq.enqueue_many([plain.new(1), plain.new(2)])
+        with pytest.raises(QueueFull):
+            await kiq.enqueue(plain.new(3))
+        await sandbox.drain()
+        await kiq.enqueue(plain.new(4))
+
+        sandbox.assert_enqueued(plain, count=3)
+        sandbox.refute_enqueued(plain, args=[3])
+
+
+async def test_what_has_expired_is_not_performed(sandbox: Sandbox) -> None:
+    await app.enqueue(plain.set(queue="mail", expires_in=60).new(1))
+    await app.enqueue(plain.new(2), in_=3600)
+    await sandbox.drain("default", with_scheduled=True)
+
+    drained = await sandbox.drain()
+
+    assert (drained.aborted, ran) == (1, [2])
 
 
 async def test_a_sandbox_is_drained_by_one_task_at_a_time(
