@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from kiq_trio._sandbox.recording import Record
-from kiq_trio.errors import ConfigError
+from kiq_trio.converter import CONVERTER, SCALARS, plain_args
+from kiq_trio.errors import ConfigError, EncodeError
 from kiq_trio.job import Job
 from kiq_trio.worker import AnyWorker
 from kiq_trio.worker_class import Worker, as_worker
@@ -58,9 +59,7 @@ def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
         case _ if (worker := as_worker(meant)) is not None:
             wanted["class"] = worker.name
         case Job():
-            # As it would be stored, with its arguments made JSON.
-            wanted["class"] = meant.job_class
-            wanted["args"] = Job.decode(meant.encode()).args
+            wanted |= {"class": meant.job_class, "args": meant.args}
         case Mapping():
             wanted |= meant
         case _:
@@ -79,7 +78,8 @@ def fits(expected: Any, actual: Any) -> bool:
     """Whether *actual*, which comes from JSON, is what is expected.
 
     A type stands for all its values, a function for those of which it is true, and
-    whatever compares equal, such as `unittest.mock.ANY`, for itself.
+    whatever compares equal, such as `unittest.mock.ANY`, for itself. What JSON has no
+    word for, such as a date, is what it is written as.
     """
     if isinstance(expected, type):
         return isinstance(actual, expected)
@@ -97,7 +97,18 @@ def fits(expected: Any, actual: Any) -> bool:
             and actual.keys() == expected.keys()
             and all(fits(value, actual[name]) for name, value in expected.items())
         )
-    return bool(expected == actual)
+    return bool(expected == actual) or _is_written_as(expected, actual)
+
+
+def _is_written_as(expected: Any, actual: Any) -> bool:
+    """Whether *expected*, a date for example, is *actual* in JSON."""
+    if type(expected) in SCALARS:
+        return False
+    try:
+        [written] = plain_args([expected], CONVERTER, "expected")
+    except EncodeError:
+        return False
+    return bool(written == actual)
 
 
 def _check_times(wanted: Mapping[str, Any]) -> None:

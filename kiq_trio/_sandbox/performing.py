@@ -1,15 +1,17 @@
 """Performs one job as a consumer has it performed, and tells what came of it."""
 
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from copy import copy
 from typing import Any, TypeVar, assert_never, overload
 
 import trio
 
+from kiq_trio._pipeline.intake import prepare
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._plant import build_runner
 from kiq_trio._sandbox.scope import as_in_process
+from kiq_trio._wire.clock import TrioClock
 from kiq_trio.config import Config
 from kiq_trio.events import (
     Aborted,
@@ -22,6 +24,7 @@ from kiq_trio.events import (
 from kiq_trio.job import Job
 from kiq_trio.verdicts import Cancel, Discard, Snooze
 from kiq_trio.worker import AnyWorker, FunctionWorker, P
+from kiq_trio.worker_class import Worker
 
 R = TypeVar("R")
 
@@ -34,6 +37,8 @@ async def perform(
 async def perform(
     worker: FunctionWorker[P, R], *args: P.args, **kwargs: P.kwargs
 ) -> R: ...
+@overload
+async def perform(worker: type[Worker], *args: Any, **kwargs: Any) -> Any: ...
 async def perform(worker: Any, *args: Any, **kwargs: Any) -> Any:
     """Perform one job of *worker* here and now, to test the worker alone.
 
@@ -49,27 +54,38 @@ async def perform(worker: Any, *args: Any, **kwargs: Any) -> Any:
         What the worker has returned.
 
     Raises:
+        ConfigError: *worker* is not a worker.
         EncodeError: an argument is not JSON.
         TypeError: the worker does not take such arguments.
         Verdict: the worker raised or returned one.
         BaseException: whatever else it raised.
     """
-    return await perform_job(worker.new(*args, **kwargs), Config(workers=[worker]))
+    config = Config(workers=[worker])
+    [performer] = config.workers.values()
+    return await perform_job(as_stored(performer.new(*args, **kwargs)), config)
+
+
+def as_stored(given: Job | Mapping[str, Any], now: float | None = None) -> Job:
+    """Return a job as a process finds it in Redis."""
+    now = TrioClock()() if now is None else now
+    _, entry = prepare(given, now=now, jid=secrets.token_hex(12))
+    return Job.decode(entry.payload)
 
 
 async def perform_job(job: Job, config: Config) -> Any:
-    """Perform *job* by one of the workers in *config*; raise what it raises."""
+    """Perform *job*, as it was stored, by one of the workers in *config*.
+
+    Return what the worker returns, and raise what it raises.
+    """
     results: list[Any] = []
     workers = [_with_results(one, results) for one in config.workers.values()]
     config = as_in_process(config, workers=workers)
-    named = job if job.jid else job.set(jid=secrets.token_hex(12))
-    stored = Job.decode(named.encode())
     outcome: Outcome = Interrupted(0.0)
 
     async def run() -> None:
         nonlocal outcome
         runner = build_runner(config, Lease())
-        outcome = await runner.run(stored, trio.current_time())
+        outcome = await runner.run(job, trio.current_time())
         if isinstance(outcome, Interrupted):
             # The cancellation that it has felt is felt again here.
             await trio.lowlevel.checkpoint()

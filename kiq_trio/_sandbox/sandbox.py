@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from kiq_trio._sandbox.draining import Drain, Drained
 from kiq_trio._sandbox.matching import Meant, Wanted, want
-from kiq_trio._sandbox.performing import perform_job
+from kiq_trio._sandbox.performing import as_stored, perform_job
 from kiq_trio._sandbox.recording import Record
 from kiq_trio._sandbox.scope import Scope
 from kiq_trio._sandbox.telling import tell_found, tell_miscounted, tell_missing
@@ -164,9 +164,9 @@ class Sandbox:
             Verdict: the worker raised or returned one.
             BaseException: whatever else it raised.
         """
-        made = job if isinstance(job, Job) else Job.from_map(job)
+        stored = as_stored(job, self.now())
         with self._scope.entered():
-            return await perform_job(made, self._scope.scopes.config)
+            return await perform_job(stored, self._scope.scopes.config)
 
     @asynccontextmanager
     async def inline(self) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """One job is performed here and now, as the runner performs it."""
 
 import threading
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import (
+    ArgumentError,
     Cancel,
     Discard,
     EncodeError,
@@ -15,6 +17,7 @@ from kiq_trio import (
     JobTimeoutError,
     Snooze,
     UnknownWorkerError,
+    Worker,
     worker,
 )
 from kiq_trio.testing import perform
@@ -61,6 +64,21 @@ class TestPerform:
         assert await perform(say, {"pair": (1, 2)}) == {"pair": [1, 2]}
         with pytest.raises(EncodeError, match=r"args\[0\]"):
             await perform(say, object())
+
+    async def test_a_worker_gets_what_its_hints_say(self) -> None:
+        @worker()
+        async def weekday(day: date) -> str:
+            return f"{day:%A}"
+
+        class Weekday(Worker):
+            async def perform(self, day: date) -> str:
+                return f"{day:%a}"
+
+        assert await perform(weekday, date(2027, 1, 15)) == "Friday"
+        assert await perform(Weekday, date(2027, 1, 15)) == "Fri"
+        async with make_kiq(workers=[weekday]).sandboxed() as sandbox:
+            with pytest.raises(ArgumentError):
+                await sandbox.perform({"class": "weekday", "args": ["no date"]})
 
     async def test_what_the_worker_raises_comes_out_as_itself(self) -> None:
         @worker()

@@ -1,14 +1,15 @@
 """In a sandbox every job is kept, and each test sees its own."""
 
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from kiq_trio import IGNORE, ConfigError, Kiq, NotRunningError, worker
+from kiq_trio import IGNORE, ConfigError, Job, Kiq, NotRunningError, worker
 from kiq_trio.testing import Sandbox
 from tests.testing.jobs import make_kiq, report, welcome
 
@@ -257,6 +258,17 @@ class TestAssertions:
         assert len(sandbox.assert_enqueued(welcome.new(42, locale="fr"))) == 1
         assert len(sandbox.assert_enqueued({"class": "Ruby::Job", "args": ()})) == 1
         assert len(sandbox.assert_enqueued()) == 3
+
+    async def test_what_json_has_no_word_for_is_what_it_is_written_as(self) -> None:
+        day = date(2027, 1, 15)
+        kiq = make_kiq()
+        async with kiq.sandboxed() as sandbox:
+            await kiq.enqueue({"class": "Print", "args": [day, {"on": day}]})
+            sandbox.assert_enqueued("Print", args=[day, {"on": day}])
+            sandbox.assert_enqueued({"class": "Print", "args": [day, ANY]})
+            sandbox.assert_enqueued(Job(job_class="Print", args=(day, {"on": day})))
+            sandbox.refute_enqueued("Print", args=[date(2027, 1, 16), ANY])
+            sandbox.refute_enqueued("Print", args=[object(), ANY])
 
     async def test_all_fields_given_must_fit(self, sandbox: Sandbox) -> None:
         sandbox.assert_enqueued(welcome, queue="low", args=[42, "fr"], retry=5)
