@@ -30,6 +30,7 @@ from kiq_trio.errors import (
     NotRunningError,
     QueueFull,
     ServerUnfitError,
+    UnknownOutcomeError,
     UnknownWorkerError,
 )
 from kiq_trio.events import (
@@ -102,6 +103,7 @@ __all__ = [
     "Stats",
     "Succeeded",
     "Timing",
+    "UnknownOutcomeError",
     "UnknownWorkerError",
     "Verdict",
     "Worker",

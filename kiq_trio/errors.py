@@ -152,6 +152,32 @@ class QueueFull(KiqError):  # noqa: N818 - as BufferFull.
 
 
 @attrs.frozen(slots=False)
+class UnknownOutcomeError(KiqError):
+    """Redis was asked to store jobs, and did not say for too long whether it did.
+
+    Raised only by the clients of `kiq_trio.clients`, when their `timeout` is over: a
+    `Kiq` asks until it knows. Until then the very same call was repeated, which
+    stores nothing twice. To enqueue such a job again is another call: if the first
+    one was stored after all, the job is there twice, and runs twice. A unique job can
+    be enqueued again without that, unless you gave it its jid: if the first one was
+    stored, the second is its duplicate.
+
+    Attributes:
+        jids: of the jobs that may be stored, or may not.
+        unstored: jids of the jobs of the same call that are not stored for certain;
+            all others are.
+    """
+
+    jids: tuple[str, ...]
+    unstored: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        count = len(self.jids)
+        what = f"job {self.jids[0]}" if count == 1 else f"{count} jobs"
+        return f"{what} may or may not be stored: Redis did not answer in time"
+
+
+@attrs.frozen(slots=False)
 class NotRunningError(KiqError, RuntimeError):
     """A `Kiq` was used outside of its `async with` block; the caller's mistake."""
 

@@ -8,20 +8,16 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from typing import Any
 
 import redis
 import trio
-from redis.backoff import NoBackoff
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from kiq_trio._wire.address import Address, HostPort
 from kiq_trio._wire.handshake import greet
 from kiq_trio._wire.line import open_line
 from kiq_trio._wire.mux import SocketConnection
+from kiq_trio._wire.redispy_clients import make_sync
 from kiq_trio._wire.script import Script
 from kiq_trio._wire.sentinel import find_primary
 from kiq_trio._wire.transport import open_transport
@@ -57,26 +53,7 @@ class RemoteServer:
 
     def connect_sync(self, *, timeout: float) -> redis.Redis:
         """As `Server.connect_sync`."""
-        address = self.address
-        options = _sync_options(address, timeout)
-        if not address.sentinels:
-            return redis.Redis(
-                host=address.host,
-                port=address.port,
-                unix_socket_path=address.path,
-                **options,
-            )
-        sentinel_options = {
-            **options,
-            "db": 0,
-            "username": address.sentinel_username,
-            "password": address.sentinel_password,
-        }
-        sentinel = Sentinel(
-            address.sentinels, sentinel_kwargs=sentinel_options, **options
-        )  # type: ignore[no-untyped-call]
-        primary: redis.Redis = sentinel.master_for(address.service)  # type: ignore[no-untyped-call]
-        return primary
+        return make_sync(self.address, timeout=timeout)
 
     @property
     def is_in_process(self) -> bool:
@@ -105,28 +82,3 @@ def _limit(deadline: float, message: str) -> Iterator[None]:
         yield
     if scope.cancelled_caught:
         raise RedisTimeoutError(message)
-
-
-def _sync_options(address: Address, timeout: float) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "db": address.db,
-        "username": address.username,
-        "password": address.password,
-        "client_name": address.client_name,
-        "protocol": address.protocol,
-        "legacy_responses": False,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-    }
-    if address.tls is not None:
-        options |= {
-            "ssl": True,
-            "ssl_ca_certs": address.tls.ca_certs,
-            "ssl_certfile": address.tls.certfile,
-            "ssl_keyfile": address.tls.keyfile,
-            "ssl_cert_reqs": address.tls.cert_reqs,
-            "ssl_check_hostname": address.tls.check_hostname,
-        }
-    return options

@@ -1,0 +1,113 @@
+"""What every client does, whatever its loop: checks, stamps, and says the steps."""
+
+import math
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from kiq_trio._clients.clerks import Clerks
+from kiq_trio._clients.delivery import Delivery
+from kiq_trio._clients.patience import Patience
+from kiq_trio._clients.steps import Steps, insist
+from kiq_trio._pipeline.claiming import token_of
+from kiq_trio._pipeline.intake import Moment, prepare, read_job
+from kiq_trio._pipeline.lane import Entry
+from kiq_trio._store.keys import unique_key
+from kiq_trio._store.scripts import RELEASE
+from kiq_trio.errors import ConfigError
+from kiq_trio.job import Job
+from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
+from kiq_trio.spans import Span, check_span
+
+JobLike: TypeAlias = Job | Mapping[str, Any]
+
+
+def _check_on_full(given: Any) -> OnFull:
+    if given not in ON_FULL:
+        raise ConfigError(f"on_full must be 'wait' or 'raise', got {given!r}")
+    on_full: OnFull = given
+    return on_full
+
+
+def _check_timeout(given: Any) -> float:
+    return math.inf if given is None else check_span("timeout", given)
+
+
+def _make_queues(given: Any) -> dict[str, Queue]:
+    return make_queues(given or {})
+
+
+@attrs.define(eq=False)
+class Desk:
+    """Turns what a client is asked into steps.
+
+    Attributes:
+        queues: what is known of queues; of a client's interest is how many jobs they
+            may hold.
+        on_full: what to do with a job for a full queue.
+        timeout: for how many seconds a call goes on without getting anywhere.
+        clock: returns the epoch seconds to stamp jobs with.
+        monotonic: returns the seconds to measure with.
+        random: returns chance, from 0 up to 1.
+    """
+
+    queues: dict[str, Queue] = attrs.field(converter=_make_queues)
+    on_full: OnFull = attrs.field(converter=_check_on_full)
+    timeout: float = attrs.field(converter=_check_timeout)
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = random.random
+    _clerks: Clerks = attrs.field(factory=Clerks, init=False)
+
+    def enqueue(
+        self, jobs: Iterable[JobLike], in_: Span | None, at: Moment | None
+    ) -> Steps[list[Job]]:
+        """Store *jobs*, and return them as stored."""
+        prepared = [self._prepare(job, in_, at) for job in jobs]
+        max_sizes = {name: q.max_size for name, q in self.queues.items() if q.max_size}
+        with self._clerks.borrow() as clerk:
+            entries = [entry for _, entry in prepared]
+            delivery = Delivery.load(entries, clerk, max_sizes, self._patience())
+            yield from delivery.steps()
+        return [
+            made.set(duplicate_of=entry.duplicate_of) if entry.duplicate_of else made
+            for made, entry in prepared
+        ]
+
+    def enqueue_one(
+        self, job: JobLike, in_: Span | None, at: Moment | None
+    ) -> Steps[Job]:
+        """Store *job*, and return it as stored."""
+        (stored,) = yield from self.enqueue([job], in_, at)
+        return stored
+
+    def find_lock_owner(self, job: JobLike) -> Steps[str | None]:
+        """Return the jid of the job that keeps *job* out."""
+        command = ("GET", unique_key(token_of(read_job(job))))
+        owner = yield from insist(command, self._patience())
+        return None if owner is None else owner.decode(errors="replace")
+
+    def unlock(self, job: JobLike) -> Steps[str | None]:
+        """Free the lock that keeps *job* out; return the jid of who had it."""
+        owner = yield from self.find_lock_owner(job)
+        if owner is None:
+            return None
+        command = RELEASE((unique_key(token_of(read_job(job))),), (owner,))
+        return owner if (yield from insist(command, self._patience())) else None
+
+    def _prepare(
+        self, job: JobLike, in_: Span | None, at: Moment | None
+    ) -> tuple[Job, Entry]:
+        jid = secrets.token_hex(12)
+        made, entry = prepare(job, now=self.clock(), jid=jid, in_=in_, at=at)
+        known = self.queues.get(made.queue)
+        own = known.on_full if known is not None else None
+        entry.may_wait = (own or self.on_full) == "wait"
+        return made, entry
+
+    def _patience(self) -> Patience:
+        return Patience(self.timeout, self.monotonic, self.random)

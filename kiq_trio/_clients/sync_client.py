@@ -1,0 +1,159 @@
+"""For programs that block: Django, Flask, scripts."""
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from kiq_trio._clients.connecting import RAW, check_client, find_address, reply_time
+from kiq_trio._clients.desk import Desk, JobLike
+from kiq_trio._clients.patience import Pause
+from kiq_trio._clients.steps import Steps
+from kiq_trio._pipeline.intake import Moment
+from kiq_trio._wire.redispy_clients import make_sync
+from kiq_trio.job import Job
+from kiq_trio.queue import OnFull, Queue
+from kiq_trio.spans import Span
+
+T = TypeVar("T")
+
+
+class SyncClient:
+    """Enqueues jobs from a program that blocks; it runs none.
+
+    One is enough for a whole program: any number of threads may share it, and so may
+    processes that are forked after it was made, such as those of gunicorn. Nothing
+    is connected before it is first used::
+
+        jobs = SyncClient()
+
+        def sign_up(request):
+            job = jobs.enqueue(welcome.new(user_id=42))
+
+    Args:
+        redis: a URL (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`), by
+            default the variable `REDIS_URL`, else `redis://localhost:6379/0`; or a
+            client of redis-py, whatever its options, which stays yours to close.
+        queues: as for a `Kiq`; of interest here is `Queue(max_size=..., on_full=...)`.
+        on_full: what `enqueue` does when a queue holds its `max_size`: "wait" for
+            room, for `timeout`, or "raise" `QueueFull` at once.
+        timeout: how long a call goes on when it gets nowhere, since Redis is away,
+            refuses writes (`OOM`, `MISCONF`) or a queue is full; seconds, a
+            `timedelta`, or None for ever. One that hangs may take 5 s more, or as
+            long as your own client waits and repeats.
+
+    Raises:
+        ConfigError: an argument cannot work.
+    """
+
+    def __init__(
+        self,
+        redis: str | Redis | None = None,
+        *,
+        queues: Mapping[str, Queue | int] | None = None,
+        on_full: OnFull = "wait",
+        timeout: Span | None = 10.0,
+    ) -> None:
+        self._desk = Desk(queues, on_full, timeout)
+        self._is_ours = redis is None or isinstance(redis, str)
+        self._redis: Any
+        if redis is None or isinstance(redis, str):
+            address = find_address(redis)
+            self._redis = make_sync(address, timeout=reply_time(self._desk.timeout))
+        else:
+            self._redis = check_client(redis, Redis)
+
+    def enqueue(
+        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+    ) -> Job:
+        """Store *job* and return it as stored, once Redis has it.
+
+        A unique job that another one keeps out is not stored: what comes back then
+        has that one's jid as its `duplicate_of`.
+
+        Args:
+            job: made by `worker.new(...)`, or a mapping such as
+                `{"class": "ExternalWorker", "args": [1]}`.
+            in_: start it after so many seconds, or a `timedelta`.
+            at: start it then: an aware `datetime` or epoch seconds. What is past
+                starts now.
+
+        Raises:
+            ConfigError: the time, the queue or the jid cannot be.
+            EncodeError: an argument is not JSON.
+            QueueFull: the queue holds its `max_size`; the job is not stored.
+            UnknownOutcomeError: Redis was away for `timeout`; the job may be stored.
+            redis.exceptions.RedisError: Redis refuses the job, which is not stored.
+        """
+        return self._take(self._desk.enqueue_one(job, in_, at))
+
+    def enqueue_many(
+        self,
+        jobs: Iterable[JobLike],
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+    ) -> list[Job]:
+        """Store *jobs* as `enqueue` does, up to a thousand in one round trip.
+
+        All are checked before the first is stored. If it raises later, some of them
+        may be stored: each of them once.
+        """
+        return self._take(self._desk.enqueue(jobs, in_, at))
+
+    def find_lock_owner(self, job: JobLike) -> str | None:
+        """Return the jid of the job that keeps *job* out; None if nobody does.
+
+        Raises:
+            ConfigError: it is no job.
+            EncodeError: an argument is not JSON.
+            redis.exceptions.RedisError: Redis was away for `timeout`, or refuses.
+        """
+        return self._take(self._desk.find_lock_owner(job))
+
+    def unlock(self, job: JobLike) -> str | None:
+        """Free the lock that keeps *job* out, and return the jid of who had it.
+
+        That one runs all the same. None if nobody had it, or if it changed hands at
+        this very moment. Raises what `find_lock_owner` does.
+        """
+        return self._take(self._desk.unlock(job))
+
+    def close(self) -> None:
+        """Close the connections, unless the client of redis-py is yours."""
+        if self._is_ours:
+            self._redis.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self, steps: Steps[T]) -> T:
+        """Take *steps* one after the other, and return what they come to."""
+        answer: Any = None
+        try:
+            while True:
+                step = steps.send(answer)
+                answer = None
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    continue
+                try:
+                    answer = self._redis.execute_command(*step, **RAW)
+                except (RedisError, OSError) as error:
+                    answer = error
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
