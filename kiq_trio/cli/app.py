@@ -1,5 +1,9 @@
 """What can be asked of `kiq-trio`: the table of its commands."""
 
+import os
+import sys
+from typing import Any
+
 import typer
 
 from kiq_trio._version import __version__
@@ -18,6 +22,7 @@ from kiq_trio.cli.commands.retry import retry
 from kiq_trio.cli.commands.run import run
 from kiq_trio.cli.commands.stats import stats
 from kiq_trio.cli.commands.tasks import tasks
+from kiq_trio.cli.ending import print_failure
 
 app = typer.Typer(
     help="Background jobs for Trio, in Sidekiq's format.",
@@ -29,10 +34,21 @@ app = typer.Typer(
     context_settings={"auto_envvar_prefix": "KIQ_TRIO"},
 )
 
+# Where it lives depends on the version of typer: in click, or in a copy of it.
+_UsageError: Any = typer.BadParameter.__base__
+
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what is wrong with it is told in JSON, if that is asked."""
+    if "--json" not in sys.argv and not os.environ.get("KIQ_TRIO_JSON"):
+        app()
+        return
+    try:
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        code = error.exit_code
+        print_failure(error.format_message(), code=code, as_json=True)
+    sys.exit(code or 0)
 
 
 def version() -> None:

@@ -25,8 +25,13 @@ def fail(
     """
     if isinstance(error, Exception) and error.__cause__ is not None:
         traceback.print_exception(error.__cause__)
-    said = f"kiq-trio: {error}"
-    if as_json:
-        said = json.dumps({"error": str(error), "code": code})
-    print(said, file=sys.stderr)
+    print_failure(str(error), code=code, as_json=as_json)
     raise typer.Exit(code)
+
+
+def print_failure(sentence: str, *, code: int, as_json: bool) -> None:
+    """Say on standard error what is wrong."""
+    said = f"kiq-trio: {sentence}"
+    if as_json:
+        said = json.dumps({"error": sentence, "code": code})
+    print(said, file=sys.stderr)

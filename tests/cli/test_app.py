@@ -1,5 +1,7 @@
 """What all commands have in common, read from the tree that typer makes of them."""
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from kiq_trio.cli.app import app
+from kiq_trio.cli.app import app, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 # These do not talk to a Redis of somebody's, or answer in another way.
@@ -59,3 +61,46 @@ def test_nothing_is_documented_that_is_not_there() -> None:
     without = {" ".join(w for w in one.split() if w.islower()) for one in named}
 
     assert without <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["queues", "list", "--max-latency", "soon", "--json"], 2),
+        (["queues", "nothing", "--json"], 2),
+        (["queues", "pause", "--json"], 2),
+        (["queues", "list", "--redis-url", "ftp://h", "--json"], 2),
+        (
+            ["stats", "--redis-url", "redis://h:1", "--timeout=.1", "--json"],
+            1,
+        ),
+        (["enqueue", "Mailer", "text", "--json"], 2),
+    ],
+)
+def test_whoever_asks_for_json_is_told_of_mistakes_in_json(
+    words: list[str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kiq-trio", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert ended.value.code == json.loads(line)["code"] == code
+
+
+def test_whoever_asks_for_json_gets_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kiq-trio", "queues", "list"])
+    monkeypatch.setenv("KIQ_TRIO_JSON", "1")
+    monkeypatch.setenv("KIQ_TRIO_REDIS_URL", "memory://")
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {"items": [], "total": 0}
