@@ -17,6 +17,7 @@ from kiq_trio._sandbox.telling import name_job
 from kiq_trio._services.stager import Stager
 from kiq_trio._store.inspecting import count_jobs
 from kiq_trio._store.keys import queue_key
+from kiq_trio._store.pausing import read_paused
 from kiq_trio.events import Aborted, Ended, Event, Failed, Snoozed, Succeeded
 from kiq_trio.reporter import Reporter
 
@@ -135,11 +136,12 @@ class Drain:
                 _raise_first(self._listener.runs[done:])
 
     async def _find_queue(self) -> str | None:
-        """Return the first queue that has jobs."""
+        """Return the first queue that has jobs and is not paused."""
         redis = self.scope.house.redis
         await self.scope.house.buffer.flush()
+        paused = await read_paused(redis)
         for queue in self.queues:
-            if await redis.raw("LLEN", queue_key(queue)):
+            if queue not in paused and await redis.raw("LLEN", queue_key(queue)):
                 return queue
         return None
 
@@ -168,7 +170,9 @@ class Drain:
         seen, pause = -1, _SHORTEST_LOOK
         while True:
             await self.scope.house.buffer.flush()
-            waiting = await count_jobs(house.redis, [queue], plant.lease.identity)
+            # A job may have paused its own queue.
+            queues = {queue}.difference(await read_paused(house.redis))
+            waiting = await count_jobs(house.redis, [*queues], plant.lease.identity)
             if not waiting and plant.is_idle:
                 return
             runs = self._listener.runs

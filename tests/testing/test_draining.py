@@ -238,6 +238,25 @@ async def test_an_equal_job_is_kept_out_until_the_first_has_run() -> None:
     assert ran == [1]
 
 
+async def test_a_paused_queue_keeps_its_jobs() -> None:
+    ran.clear()
+
+    @worker()
+    async def last(number: int) -> None:
+        ran.append(number)
+        await kiq.pause("default")
+
+    kiq = make_kiq(workers=[last])
+    async with kiq.sandboxed() as sandbox:
+        await kiq.enqueue_many([last.new(1), last.new(2)])
+        assert (await sandbox.drain()).performed == 1
+        assert (await sandbox.drain()).performed == 0
+        await kiq.resume("default")
+        assert (await sandbox.drain()).performed == 1
+
+    assert ran == [1, 2]
+
+
 async def test_a_full_queue_is_full_until_it_is_drained() -> None:
     kiq = make_kiq(
         workers=[plain], queues={"default": Queue(max_size=2)}, on_full="raise"

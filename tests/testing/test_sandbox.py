@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import IGNORE, ConfigError, Job, Kiq, NotRunningError, worker
+from kiq_trio._wire import servers
 from kiq_trio.testing import Sandbox
 from tests.testing.jobs import make_kiq, report, welcome
 
@@ -27,6 +28,16 @@ async def test_nothing_is_connected_whatever_the_url_says(
         await trio.sleep(3600)
 
     assert sandbox.enqueued() == []
+
+
+async def test_who_lacks_the_extra_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(servers, "MemoryServer", None)
+
+    with pytest.raises(ConfigError, match=r"install kiq-trio\[memory\]"):
+        async with make_kiq().sandboxed():
+            pass
 
 
 async def test_every_way_to_enqueue_is_recorded_in_order() -> None:
