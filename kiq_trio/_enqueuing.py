@@ -7,8 +7,8 @@ from typing import Any
 import trio
 
 from kiq_trio._configured import Configured
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.intake import Moment, hold_to, prepare, stamp
-from kiq_trio._pipeline.lane import Entry
 from kiq_trio._pipeline.passing import around_storing, store_at_once, store_in_order
 from kiq_trio.job import Job
 from kiq_trio.spans import Span

@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
-from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.candidate import Candidate

@@ -2,18 +2,19 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from kiq_trio._checks import at_least, callbacks, instance, listed, one_of
 from kiq_trio.errors import ConfigError
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
 from kiq_trio.options import Mourner
 from kiq_trio.periodic import Periodic, gather, read_periodics
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.reporter import Reporter
+from kiq_trio.spans import to_seconds
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker
 from kiq_trio.worker_class import as_worker
@@ -30,15 +31,8 @@ TEST_MODES = ("disabled", "sandbox", "inline")
 """What `test_mode` may be."""
 
 
-def _listed(name: str, given: Any) -> tuple[Any, ...]:
-    # A text is a sequence too, and never what is meant.
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ConfigError(f"{name} must be a list, got {given!r}")
-    return tuple(given)
-
-
 def _schedulers(given: Any) -> tuple[str, ...]:
-    names = _listed("schedulers", given)
+    names = listed("schedulers", given)
     for name in names:
         if name not in SCHEDULERS:
             raise ConfigError(
@@ -49,7 +43,7 @@ def _schedulers(given: Any) -> tuple[str, ...]:
 
 
 def _reporters(given: Any) -> tuple[Reporter, ...]:
-    reporters = _listed("extra_reporters", given)
+    reporters = listed("extra_reporters", given)
     for index, reporter in enumerate(reporters):
         if not isinstance(reporter, Reporter):
             raise ConfigError(
@@ -59,12 +53,12 @@ def _reporters(given: Any) -> tuple[Reporter, ...]:
 
 
 def _periodics(given: Any) -> tuple[Periodic, ...]:
-    return read_periodics(_listed("periodics", given))
+    return read_periodics(listed("periodics", given))
 
 
 def _workers(given: Any) -> dict[str, AnyWorker]:
     workers: dict[str, AnyWorker] = {}
-    for index, worker in enumerate(_listed("workers", given)):
+    for index, worker in enumerate(listed("workers", given)):
         made = as_worker(worker)
         if made is None:
             raise ConfigError(
@@ -77,7 +71,7 @@ def _workers(given: Any) -> dict[str, AnyWorker]:
 
 
 def _on_death(given: Any) -> tuple[Mourner, ...]:
-    mourners = _listed("on_death", given)
+    mourners = listed("on_death", given)
     for index, mourner in enumerate(mourners):
         if not callable(mourner):
             raise ConfigError(
@@ -87,17 +81,12 @@ def _on_death(given: Any) -> tuple[Mourner, ...]:
     return mourners
 
 
-def _check_on_full(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    if value not in ON_FULL:
-        raise ConfigError(f"{attribute.name} must be 'wait' or 'raise', got {value!r}")
-
-
 def _client_middleware(given: Any) -> tuple[ClientMiddleware, ...]:
-    return check_middleware("client_middleware", _listed("client_middleware", given))
+    return check_middleware("client_middleware", listed("client_middleware", given))
 
 
 def _server_middleware(given: Any) -> tuple[ServerMiddleware, ...]:
-    return check_middleware("server_middleware", _listed("server_middleware", given))
+    return check_middleware("server_middleware", listed("server_middleware", given))
 
 
 def _client_opts(given: Any) -> dict[str, float]:
@@ -108,7 +97,7 @@ def _client_opts(given: Any) -> dict[str, float]:
             raise ConfigError(
                 f"client_opts may hold 'redis_url' and 'command_timeout', got {name!r}"
             )
-    seconds = {name: _seconds(value) for name, value in given.items()}
+    seconds = {name: to_seconds(value) for name, value in given.items()}
     for name, value in seconds.items():
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise ConfigError(
@@ -117,60 +106,12 @@ def _client_opts(given: Any) -> dict[str, float]:
     return seconds
 
 
-def _callbacks(name: str, given: Any) -> tuple[Callable[[], Any], ...]:
-    callbacks = (given,) if callable(given) else _listed(name, given)
-    for callback in callbacks:
-        if not callable(callback):
-            raise ConfigError(f"{name} must hold functions, got {callback!r}")
-    return callbacks
-
-
 def _on_lead(given: Any) -> tuple[Callable[[], Any], ...]:
-    return _callbacks("on_lead", given)
+    return callbacks("on_lead", given)
 
 
 def _on_lead_lost(given: Any) -> tuple[Callable[[], Any], ...]:
-    return _callbacks("on_lead_lost", given)
-
-
-def _seconds(value: float | timedelta) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else value
-
-
-def _instance(
-    kind: type, what: str
-) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
-    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if not isinstance(value, kind):
-            raise ConfigError(f"{attribute.name} must be {what}, got {value!r}")
-
-    return check
-
-
-def _one_of(
-    allowed: Sequence[str],
-) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
-    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if value not in allowed:
-            names = ", ".join(map(repr, allowed))
-            raise ConfigError(f"{attribute.name} must be one of {names}, got {value!r}")
-
-    return check
-
-
-def _at_least(
-    low: float, *, whole: bool = False
-) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
-    kind = "a whole number" if whole else "a number"
-
-    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        fits = type(value) is int if whole else type(value) in (int, float)
-        if not fits or not low <= value < math.inf:
-            raise ConfigError(
-                f"{attribute.name} must be {kind} of {low:g} or more, got {value!r}"
-            )
-
-    return check
+    return callbacks("on_lead_lost", given)
 
 
 @attrs.frozen(kw_only=True)
@@ -228,33 +169,33 @@ class Config:
         factory=lambda: {"default": 25}, converter=make_queues
     )
     periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=_periodics)
-    server: bool = attrs.field(default=True, validator=_instance(bool, "True or False"))
+    server: bool = attrs.field(default=True, validator=instance(bool, "True or False"))
     schedulers: tuple[str, ...] = attrs.field(
         default=SCHEDULERS,
         converter=_schedulers,
     )
     shutdown_timeout: float = attrs.field(
-        default=25.0, converter=_seconds, validator=_at_least(0)
+        default=25.0, converter=to_seconds, validator=at_least(0)
     )
     fetch_interval: float = attrs.field(
-        default=0.5, converter=_seconds, validator=_at_least(0.001)
+        default=0.5, converter=to_seconds, validator=at_least(0.001)
     )
     flush_interval: float = attrs.field(
-        default=0.01, converter=_seconds, validator=_at_least(0)
+        default=0.01, converter=to_seconds, validator=at_least(0)
     )
-    buffer_limit: int = attrs.field(default=10_000, validator=_at_least(1, whole=True))
-    on_full: OnFull = attrs.field(default="wait", validator=_check_on_full)
-    pool_size: int = attrs.field(default=5, validator=_at_least(0, whole=True))
+    buffer_limit: int = attrs.field(default=10_000, validator=at_least(1, whole=True))
+    on_full: OnFull = attrs.field(default="wait", validator=one_of(ON_FULL))
+    pool_size: int = attrs.field(default=5, validator=at_least(0, whole=True))
     threads: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_at_least(1, whole=True))
+        default=None, validator=attrs.validators.optional(at_least(1, whole=True))
     )
-    dead_limit: int = attrs.field(default=10_000, validator=_at_least(0, whole=True))
+    dead_limit: int = attrs.field(default=10_000, validator=at_least(0, whole=True))
     dead_timeout: float = attrs.field(
-        default=15_552_000.0, converter=_seconds, validator=_at_least(0)
+        default=15_552_000.0, converter=to_seconds, validator=at_least(0)
     )
     on_death: tuple[Mourner, ...] = attrs.field(default=(), converter=_on_death)
     campaign: bool = attrs.field(
-        default=True, validator=_instance(bool, "True or False")
+        default=True, validator=instance(bool, "True or False")
     )
     on_lead: tuple[Callable[[], Any], ...] = attrs.field(default=(), converter=_on_lead)
     on_lead_lost: tuple[Callable[[], Any], ...] = attrs.field(
@@ -263,19 +204,17 @@ class Config:
     extra_reporters: tuple[Reporter, ...] = attrs.field(
         default=(), converter=_reporters
     )
-    timing: Timing = attrs.field(
-        factory=Timing, validator=_instance(Timing, "a Timing")
-    )
-    tag: str = attrs.field(default="", validator=_instance(str, "text"))
+    timing: Timing = attrs.field(factory=Timing, validator=instance(Timing, "a Timing"))
+    tag: str = attrs.field(default="", validator=instance(str, "text"))
     client_opts: Mapping[str, float] = attrs.field(factory=dict, converter=_client_opts)
-    test_mode: str = attrs.field(default="disabled", validator=_one_of(TEST_MODES))
+    test_mode: str = attrs.field(default="disabled", validator=one_of(TEST_MODES))
     client_middleware: tuple[ClientMiddleware, ...] = attrs.field(
         default=(), converter=_client_middleware
     )
     server_middleware: tuple[ServerMiddleware, ...] = attrs.field(
         default=(), converter=_server_middleware
     )
-    log_format: LogFormat = attrs.field(default="json", validator=_one_of(LOG_FORMATS))
+    log_format: LogFormat = attrs.field(default="json", validator=one_of(LOG_FORMATS))
 
     def __attrs_post_init__(self) -> None:
         gather(self.periodics, self.workers.values())

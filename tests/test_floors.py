@@ -12,6 +12,7 @@ FLOORS: dict[str, int] = {
     "_version": 0,
     "_background": 0,
     "errors": 0,
+    "_checks": 1,
     "_crontab_fields": 1,
     "_plan": 1,
     "_wall_clock": 1,

@@ -16,35 +16,20 @@ nothing. All lanes number their batches from one counter: one that comes back go
 on above whatever it sent before, and late copies of that are told by their number.
 """
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 import attrs
 import trio
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from kiq_trio._pipeline.lane import Entry, Lane, Ticket
+from kiq_trio._pipeline.entry import Entry, Ticket
+from kiq_trio._pipeline.lane import Lane
+from kiq_trio._pipeline.trouble import OUTAGES, Trouble
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
-from kiq_trio._store.enqueueing import (
-    MOST_PAYLOADS,
-    Duplicate,
-    Full,
-    Refusals,
-    enqueue,
-)
+from kiq_trio._store.enqueueing import MOST_PAYLOADS, Refusals, enqueue
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import BufferFull, NotRunningError, QueueFull
-
-logger = logging.getLogger("kiq_trio.buffer")
-
-_OUTAGES = (RedisConnectionError, RedisTimeoutError)
-_SLOWEST_RETRY = 5.0
-# A full queue has room again as soon as one job of it begins.
-_SLOWEST_LOOK = 1.0
-_BACK_OFF = 1.5
 
 
 @attrs.define(eq=False)
@@ -132,12 +117,12 @@ class Buffer:
         """
         await trio.lowlevel.checkpoint()
         for lane in self._lanes.values():
-            lane.try_at_once()
+            lane.trouble.try_at_once()
         self._urgent.set()
         self._arrival.set()
         while self.size:
             self._check_open()
-            refusals = [lane.refusal for lane in self._lanes.values()]
+            refusals = [lane.trouble.refusal for lane in self._lanes.values()]
             if refusals[0] is not None and all(refusals):
                 raise refusals[0]
             await self._empty.park()
@@ -146,7 +131,7 @@ class Buffer:
         """Turn away whoever waits, and whoever comes: nobody flushes any more."""
         self._is_closed = True
         for entry in (*self.unconfirmed(), *self.unsent()):
-            self._fail(entry, _make_closed())
+            entry.fail(_make_closed())
         self._room.unpark_all()
         self._empty.unpark_all()
 
@@ -179,17 +164,16 @@ class Buffer:
             entry.ticket = ticket
             lane = self._lanes.get(entry.queue)
             if lane is None:
-                name = "schedule" if entry.queue is None else f"queue:{entry.queue}"
-                lane = Lane(
-                    f"{self.client}:{name}",
-                    entry.queue,
-                    self._numbers,
-                    self.max_sizes.get(entry.queue or "", 0),
-                )
-                self._lanes[entry.queue] = lane
+                lane = self._lanes[entry.queue] = self._make_lane(entry.queue)
             lane.waiting.append(entry)
             self.size += 1
         self._arrival.set()
+
+    def _make_lane(self, queue: str | None) -> Lane:
+        name = f"{self.client}:" + ("schedule" if queue is None else f"queue:{queue}")
+        trouble = Trouble(name, self.flush_interval or 0.01, self.random)
+        limit = self.max_sizes.get(queue, 0) if queue is not None else 0
+        return Lane(name, queue, self._numbers, trouble, limit)
 
     async def _linger(self) -> None:
         """Wait for work, and a little longer if nobody waits for us.
@@ -197,7 +181,10 @@ class Buffer:
         Jobs of `enqueue_nowait` gather for `flush_interval`, unless a caller who
         awaits his own job comes along.
         """
-        pause = min((lane.pause() for lane in self._lanes.values()), default=math.inf)
+        pause = min(
+            (lane.trouble.seconds_left() for lane in self._lanes.values()),
+            default=math.inf,
+        )
         if pause > 0:
             # A lane in trouble waits for its next try, but not what comes meanwhile.
             with trio.move_on_after(pause):
@@ -213,7 +200,7 @@ class Buffer:
         verdicts: Sequence[Exception | Refusals | None]
         try:
             verdicts = await enqueue(self.redis, batches)
-        except _OUTAGES as loss:
+        except OUTAGES as loss:
             # Redis may or may not have acted; the same numbers make it harmless
             # to ask again.
             verdicts = [loss] * len(lanes)
@@ -221,69 +208,35 @@ class Buffer:
             if not isinstance(verdict, Exception):
                 self._stored(lane, verdict or {})
             elif is_worth_retrying(verdict) or is_back_pressure(verdict):
-                self._retry_later(lane, verdict)
+                lane.trouble.grow(verdict)
             else:
                 self._refused(lane, verdict)
             self._drop_if_empty(lane)
-        if not self.size or any(lane.refusal for lane in lanes):
+        if not self.size or any(lane.trouble.refusal for lane in lanes):
             self._empty.unpark_all()
 
     def _stored(self, lane: Lane, refusals: Refusals) -> None:
         batch = lane.finish()
-        kept = [one for one in batch if not self._conclude(one, lane, refusals)]
+        full = QueueFull(lane.queue or "", lane.max_size)
+        kept = [one for one in batch if not one.conclude(refusals.get(one.jid), full)]
         self._release(len(batch) - len(kept))
         lane.put_back(kept)
-        lane.refusal = None
-        if kept:
-            if len(kept) < len(batch):
-                lane.trouble = None
-            self._retry_later(lane, QueueFull(lane.queue or "", lane.max_size))
+        if not kept:
+            lane.trouble.end()
             return
-        if lane.is_told:
-            logger.info("jobs flow to %s again", lane.name)
-            lane.is_told = False
-        lane.trouble = None
-
-    def _conclude(self, entry: Entry, lane: Lane, refusals: Refusals) -> bool:
-        """Tell whoever waits what became of *entry*; False if it must stay here."""
-        refusal = refusals.get(entry.jid)
-        if isinstance(refusal, Full):
-            if entry.may_wait:
-                return False
-            self._fail(entry, QueueFull(lane.queue or "", lane.max_size))
-            return True
-        if isinstance(refusal, Duplicate):
-            entry.duplicate_of = refusal.of
-            logger.info("job %s is a duplicate of %s", entry.jid, refusal.of)
-        if entry.ticket is not None:
-            entry.ticket.stamp()
-        return True
+        if len(kept) < len(batch):
+            lane.trouble.ease()
+        lane.trouble.grow(full)
 
     def _refused(self, lane: Lane, error: Exception) -> None:
         """Tell those who wait, and keep what nobody waits for."""
         failed = lane.give_up_awaited()
         self._release(len(failed))
         for entry in failed:
-            self._fail(entry, error)
+            entry.fail(error)
         if lane:
-            lane.refusal = error
-            self._retry_later(lane, error)
-
-    @staticmethod
-    def _fail(entry: Entry, error: Exception) -> None:
-        if entry.ticket is not None:
-            entry.ticket.fail(error)
-
-    def _retry_later(self, lane: Lane, error: Exception) -> None:
-        # Of an outage the connection tells, for all lanes at once.
-        if not lane.is_told and not isinstance(error, _OUTAGES):
-            logger.warning("jobs for %s wait in memory: %s", lane.name, error)
-            lane.is_told = True
-        if lane.trouble is None:
-            lane.trouble = self.flush_interval or 0.01
-        slowest = _SLOWEST_LOOK if isinstance(error, QueueFull) else _SLOWEST_RETRY
-        lane.trouble = min(lane.trouble * _BACK_OFF, slowest)
-        lane.retry_at = trio.current_time() + lane.trouble * (0.5 + self.random() / 2)
+            lane.trouble.refusal = error
+            lane.trouble.grow(error)
 
     def _withdraw(self, entries: Sequence[Entry]) -> None:
         withdrawn = 0

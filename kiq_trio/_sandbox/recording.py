@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 
 from kiq_trio._pipeline.buffer import Buffer
-from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio.job import Job
 
 

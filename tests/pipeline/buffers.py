@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.buffer import Buffer
-from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._wire.client import Redis
 
 FLUSH_INTERVAL = 0.5

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kiq_trio._pipeline.lane import Entry
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 from kiq_trio.errors import BufferFull, QueueFull

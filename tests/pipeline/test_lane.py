@@ -6,12 +6,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kiq_trio._pipeline.lane import MOST_BYTES, Lane, Ticket
+from kiq_trio._pipeline.entry import Ticket
+from kiq_trio._pipeline.lane import MOST_BYTES, Lane
+from kiq_trio._pipeline.trouble import Trouble
 from tests.pipeline.buffers import entries, entry
 
 
 def lane_with(numbers: range, queue: str | None = "q") -> Lane:
-    lane = Lane("client:queue:q", queue, count(1))
+    name = "client:queue:q"
+    lane = Lane(name, queue, count(1), Trouble(name, 0.01, lambda: 0.5))
     lane.waiting.extend(entries(numbers, queue))
     return lane
 
@@ -99,9 +102,9 @@ async def test_a_lane_in_trouble_is_ready_at_its_time(
     autojump_clock: MockClock,
 ) -> None:
     lane = lane_with(range(1))
-    lane.trouble, lane.retry_at = 1.0, trio.current_time() + 5
+    lane.trouble.retry_at = trio.current_time() + 5
 
-    assert (lane.pause(), lane.is_ready()) == (5, False)
+    assert (lane.trouble.seconds_left(), lane.is_ready()) == (5, False)
     await trio.sleep(5)
     assert lane.is_ready()
 

@@ -22,7 +22,7 @@ async def greet() -> None: ...
         ({"queues": {"a b": 1}}, "queues: a name is"),
         ({"queues": ["default"]}, "queues must map names to numbers"),
         ({"queues": {"mail": "5"}}, r"or more, or a Queue, got '5'"),
-        ({"on_full": "drop"}, "on_full must be 'wait' or 'raise', got 'drop'"),
+        ({"on_full": "drop"}, "on_full must be one of 'wait', 'raise', got 'drop'"),
         ({"queus": {}}, "unknown option 'queus'; did you mean 'queues'"),
         ({"shutdown_timeout": -1}, "shutdown_timeout must be a number of 0 or more"),
         ({"buffer_limit": 1.5}, "buffer_limit must be a whole number .* got 1.5"),
