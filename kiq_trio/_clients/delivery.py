@@ -17,7 +17,8 @@ from redis.exceptions import (
 from kiq_trio._clients.clerks import Clerk
 from kiq_trio._clients.patience import Patience
 from kiq_trio._clients.steps import OUTAGES, Steps, ask, may_pass
-from kiq_trio._pipeline.lane import Entry, Lane
+from kiq_trio._pipeline.entry import Entry
+from kiq_trio._pipeline.lane import Lane
 from kiq_trio._store.enqueueing import (
     Duplicate,
     Full,
@@ -44,6 +45,7 @@ class Delivery:
     patience: Patience
     _lanes: list[Lane]
     _doubtful: set[Lane] = attrs.field(factory=set, init=False)
+    _refusals: dict[Lane, Exception] = attrs.field(factory=dict, init=False)
     _errors: list[Exception] = attrs.field(factory=list, init=False)
     _unknown: list[str] = attrs.field(factory=list, init=False)
     _unstored: list[str] = attrs.field(factory=list, init=False)
@@ -105,7 +107,7 @@ class Delivery:
                 self._failed(lane, verdict)
                 return
             self._doubtful.discard(lane)
-            lane.refusal = None
+            self._refusals.pop(lane, None)
             if self._stored(lane, verdict or {}):
                 return
 
@@ -117,7 +119,7 @@ class Delivery:
             self.patience.renew()
         lane.put_back(kept)
         if kept:
-            lane.refusal = QueueFull(lane.queue or "", lane.max_size)
+            self._refusals[lane] = QueueFull(lane.queue or "", lane.max_size)
         return bool(kept)
 
     def _conclude(self, entry: Entry, lane: Lane, refusals: Refusals) -> bool:
@@ -133,7 +135,7 @@ class Delivery:
         return True
 
     def _failed(self, lane: Lane, error: Exception) -> None:
-        lane.refusal = error
+        self._refusals[lane] = error
         if isinstance(error, OUTAGES) and not isinstance(error, _ANSWERS):
             self._doubtful.add(lane)
         if not may_pass(error):
@@ -151,5 +153,5 @@ class Delivery:
         self._unstored.extend(entry.jid for entry in lane.waiting)
         lane.waiting.clear()
         # Without one, its turn never came.
-        if lane.refusal is not None:
-            self._errors.append(lane.refusal)
+        if lane in self._refusals:
+            self._errors.append(self._refusals[lane])

@@ -14,8 +14,8 @@ from kiq_trio._clients.delivery import Delivery
 from kiq_trio._clients.patience import Patience
 from kiq_trio._clients.steps import Steps, insist
 from kiq_trio._pipeline.claiming import token_of
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.intake import Moment, prepare, read_job
-from kiq_trio._pipeline.lane import Entry
 from kiq_trio._store.keys import unique_key
 from kiq_trio._store.scripts import RELEASE
 from kiq_trio.errors import ConfigError

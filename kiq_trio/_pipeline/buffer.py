@@ -24,8 +24,7 @@ import attrs
 import trio
 
 from kiq_trio._pipeline.entry import Entry, Ticket
-from kiq_trio._pipeline.lane import Lane
-from kiq_trio._pipeline.trouble import OUTAGES, Trouble
+from kiq_trio._pipeline.trouble import OUTAGES, Trouble, TroubledLane
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
 from kiq_trio._store.enqueueing import MOST_PAYLOADS, Refusals, enqueue
 from kiq_trio._wire.client import Redis
@@ -54,7 +53,7 @@ class Buffer:
     max_sizes: Mapping[str, int] = attrs.field(factory=dict)
     may_wait: bool = True
     size: int = attrs.field(default=0, init=False)
-    _lanes: dict[str | None, Lane] = attrs.field(factory=dict, init=False)
+    _lanes: dict[str | None, TroubledLane] = attrs.field(factory=dict, init=False)
     _numbers: Iterator[int] = attrs.field(factory=lambda: count(1), init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
     _urgent: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -169,11 +168,11 @@ class Buffer:
             self.size += 1
         self._arrival.set()
 
-    def _make_lane(self, queue: str | None) -> Lane:
+    def _make_lane(self, queue: str | None) -> TroubledLane:
         name = f"{self.client}:" + ("schedule" if queue is None else f"queue:{queue}")
         trouble = Trouble(name, self.flush_interval or 0.01, self.random)
         limit = self.max_sizes.get(queue, 0) if queue is not None else 0
-        return Lane(name, queue, self._numbers, trouble, limit)
+        return TroubledLane(name, queue, self._numbers, limit, trouble=trouble)
 
     async def _linger(self) -> None:
         """Wait for work, and a little longer if nobody waits for us.
@@ -195,7 +194,7 @@ class Buffer:
         self._arrival = trio.Event()
         self._urgent = trio.Event()
 
-    async def _flush(self, lanes: Sequence[Lane]) -> None:
+    async def _flush(self, lanes: Sequence[TroubledLane]) -> None:
         batches = [lane.freeze() for lane in lanes]
         verdicts: Sequence[Exception | Refusals | None]
         try:
@@ -215,7 +214,7 @@ class Buffer:
         if not self.size or any(lane.trouble.refusal for lane in lanes):
             self._empty.unpark_all()
 
-    def _stored(self, lane: Lane, refusals: Refusals) -> None:
+    def _stored(self, lane: TroubledLane, refusals: Refusals) -> None:
         batch = lane.finish()
         full = QueueFull(lane.queue or "", lane.max_size)
         kept = [one for one in batch if not one.conclude(refusals.get(one.jid), full)]
@@ -228,7 +227,7 @@ class Buffer:
             lane.trouble.ease()
         lane.trouble.grow(full)
 
-    def _refused(self, lane: Lane, error: Exception) -> None:
+    def _refused(self, lane: TroubledLane, error: Exception) -> None:
         """Tell those who wait, and keep what nobody waits for."""
         failed = lane.give_up_awaited()
         self._release(len(failed))
@@ -249,7 +248,7 @@ class Buffer:
         if not self.size:
             self._empty.unpark_all()
 
-    def _drop_if_empty(self, lane: Lane) -> None:
+    def _drop_if_empty(self, lane: TroubledLane) -> None:
         if not lane:
             del self._lanes[lane.queue]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from kiq_trio._pipeline.entry import Entry
-from kiq_trio._pipeline.trouble import Trouble
 from kiq_trio._store.enqueueing import MOST_PAYLOADS, Batch, Terms
 
 MOST_BYTES = 1 << 20
@@ -26,7 +25,6 @@ class Lane:
         queue: the destination; None is the schedule.
         numbers: numbers for batches, each higher than all before it, also than
             those of an earlier lane of this name.
-        trouble: why these jobs have to wait, if they have.
         max_size: how many jobs the queue may hold; 0 for any number.
         waiting: jobs that no batch holds yet.
         sent: jobs of the batch that is under way; Redis may have them.
@@ -35,7 +33,6 @@ class Lane:
     name: str
     queue: str | None
     numbers: Iterator[int]
-    trouble: Trouble
     max_size: int = 0
     waiting: deque[Entry] = attrs.field(factory=deque, init=False)
     sent: list[Entry] = attrs.field(factory=list, init=False)
@@ -49,10 +46,6 @@ class Lane:
         """Return all jobs in here, oldest first."""
         yield from self.sent
         yield from self.waiting
-
-    def is_ready(self) -> bool:
-        """Whether there is something to send now."""
-        return bool(self) and self.trouble.seconds_left() <= 0
 
     def freeze(self) -> Batch:
         """Return the batch that is under way, making it if there is none."""

@@ -1,4 +1,4 @@
-"""Why the jobs of a lane have to wait, and until when."""
+"""Lanes whose jobs have to wait: why, and until when."""
 
 import logging
 import math
@@ -9,6 +9,7 @@ import trio
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from kiq_trio._pipeline.lane import Lane
 from kiq_trio.errors import QueueFull
 
 logger = logging.getLogger("kiq_trio.buffer")
@@ -71,3 +72,18 @@ class Trouble:
         """Forget what Redis said last time: it may say something else now."""
         self.refusal = None
         self.retry_at = -math.inf
+
+
+@attrs.define(eq=False)
+class TroubledLane(Lane):
+    """A lane that sends when it has no trouble, or is to try again.
+
+    Attributes:
+        trouble: why its jobs have to wait, if they have.
+    """
+
+    trouble: Trouble = attrs.field(kw_only=True)
+
+    def is_ready(self) -> bool:
+        """Whether there is something to send now."""
+        return bool(self) and self.trouble.seconds_left() <= 0

@@ -7,14 +7,15 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio._pipeline.entry import Ticket
-from kiq_trio._pipeline.lane import MOST_BYTES, Lane
-from kiq_trio._pipeline.trouble import Trouble
+from kiq_trio._pipeline.lane import MOST_BYTES
+from kiq_trio._pipeline.trouble import Trouble, TroubledLane
 from tests.pipeline.buffers import entries, entry
 
 
-def lane_with(numbers: range, queue: str | None = "q") -> Lane:
+def lane_with(numbers: range, queue: str | None = "q") -> TroubledLane:
     name = "client:queue:q"
-    lane = Lane(name, queue, count(1), Trouble(name, 0.01, lambda: 0.5))
+    trouble = Trouble(name, 0.01, lambda: 0.5)
+    lane = TroubledLane(name, queue, count(1), trouble=trouble)
     lane.waiting.extend(entries(numbers, queue))
     return lane
 
