@@ -1,7 +1,7 @@
 """A worker may be written as a class, and is then a worker like any other."""
 
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from kiq_trio import DISCARD, ConfigError, Job, Worker, periodic
 from kiq_trio.config import make_config
+from kiq_trio.testing import perform
 from kiq_trio.worker import FunctionWorker
 from kiq_trio.worker_class import as_worker
 from tests.journey.conftest import KiqMaker, Recorder, make_kiq, memory, recorder
@@ -136,6 +137,14 @@ async def test_every_run_and_every_question_has_an_instance_of_its_own(
 
     names = ["perform", "retry_in", "perform", "on_exhausted"]
     assert seen == [(name, False) for name in names]
+
+
+async def test_a_class_is_tested_alone_like_a_function() -> None:
+    class Older(Worker):
+        def perform(self, day: date) -> date:
+            return day + timedelta(days=1)
+
+    assert await perform(Older, date(2026, 11, 25)) == date(2026, 11, 26)
 
 
 def test_a_class_may_come_again_by_the_clock() -> None:
