@@ -29,6 +29,31 @@ def test_its_options_travel_with_the_job(admin: Admin) -> None:
     assert len(admin.do(lambda redis: waiting(redis, "mail"))) == 1
 
 
+def test_a_duplicate_is_told_of_and_not_stored(admin: Admin) -> None:
+    words = ("enqueue", "Mailer", "1", "--unique-for", "1000")
+    first = admin(*words).out.strip()
+
+    assert admin(*words).out == f"not stored: a duplicate of {first}\n"
+    answer = admin.json(*words)
+
+    assert (answer["place"], answer["duplicate_of"]) == (None, first)
+    assert admin.raw("LLEN", "queue:default") == 1
+    [lock] = admin.json("locks", "list")["items"]
+    assert lock["owner"] == first
+    admin("locks", "release", lock["token"], "--yes")
+    assert admin.json(*words)["place"] == "queue:default"
+
+
+def test_a_deleted_job_gives_its_lock_back(admin: Admin) -> None:
+    words = ("enqueue", "Mailer", "1", "--unique-for", "1000")
+    first = admin(*words).out.strip()
+
+    admin("jobs", "delete", first, "--yes")
+
+    assert admin.json("locks", "list")["items"] == []
+    assert admin.json(*words)["place"] == "queue:default"
+
+
 @pytest.mark.parametrize(
     ("given", "stored"), [("true", True), ("false", False), ("0", 0)]
 )

@@ -1,9 +1,13 @@
 import time
+from collections.abc import Sequence
 
 import pytest
 
+from kiq_trio._store.browsing import Placed
+from kiq_trio._store.tending import delete
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.memory import MemoryServer
+from kiq_trio.cli.commands import queues as queue_commands
 from tests.cli.administration import Admin
 from tests.store.chores import payload, wait_in
 from tests.store.deeds import names_in, waiting
@@ -99,6 +103,24 @@ def test_a_deleted_queue_is_listed_no_more(admin: Admin) -> None:
     assert admin.json("queues", "delete", "mail", "--yes") == {"done": 3, "of": 3}
 
     assert admin.raw("EXISTS", "queue:mail", "queues") == 0
+
+
+def test_a_queue_into_which_a_job_comes_meanwhile_is_not_forgotten(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(admin)
+
+    async def late(redis: Redis, page: Sequence[Placed]) -> int:
+        count = await delete(redis, page)
+        await wait_in(redis, "mail", payload("late"))
+        return count
+
+    monkeypatch.setattr(queue_commands, "delete", late)
+
+    said = admin("queues", "delete", "mail", "--yes", code=1)
+
+    assert "jobs came into 'mail' meanwhile" in said.err
+    assert admin.do(lambda redis: names_in(redis, "queues")) == {"mail"}
 
 
 @pytest.mark.parametrize("verb", ["clear", "delete"])

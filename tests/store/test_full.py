@@ -8,7 +8,9 @@ from kiq_trio._store.burying import Rescued, bury, bury_orphan, read_grave
 from kiq_trio._store.doubt import is_back_pressure
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.moving import Move
+from kiq_trio._store.moving import move as move_away
 from kiq_trio._store.registering import Beat, beat, leave, register
+from kiq_trio._store.removing import Removal, delete_queue, remove
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import stage
@@ -99,3 +101,25 @@ async def test_a_refused_batch_is_stored_by_the_same_call_later(
         assert await enqueue(redis, [batch]) == [None]
 
         assert await waiting(redis, "mail") == [b"1"]
+
+
+async def test_jobs_are_tended_by_hand_when_redis_is_full(
+    remote: RemoteServer,
+) -> None:
+    async with open_redis(remote, scripts=SCRIPTS) as redis:
+        await put(redis, "mail", b"1")
+        await redis.raw("SADD", "queues", "empty")
+        await redis.raw("ZADD", "retry", PAST, b"2", FUTURE, b"3", FUTURE, b"4")
+        await redis.raw("CONFIG", "SET", "maxmemory", 1)
+
+        moves = [
+            Move(b"2", PAST, None, b"2"),
+            Move(b"3", FUTURE, "post", b"3"),
+            Move(b"4", FUTURE, None, None),
+        ]
+        assert await move_away(redis, "retry", moves) == 3
+        assert await remove(redis, "mail", [Removal(b"1")]) == 1
+        assert await delete_queue(redis, "empty")
+
+        assert await waiting(redis, "post") == [b"3"]
+        assert await redis.raw("ZCARD", "dead") == 1

@@ -14,7 +14,9 @@ from kiq_trio._store.burying import Held, Rescued, bury
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.moving import Move
+from kiq_trio._store.moving import move as move_away
 from kiq_trio._store.registering import leave
+from kiq_trio._store.removing import Removal, remove
 from kiq_trio._store.settling import Kill, Later, Requeue, Retry
 from kiq_trio._store.staging import stage
 from kiq_trio._store.ticking import Order, Ticking, tick
@@ -200,6 +202,31 @@ def play_ticking(writes: int, mutants: Mapping[str, str] | None = None) -> None:
 @pytest.mark.parametrize("writes", range(5))
 def test_a_torn_tick_is_not_lost(writes: int) -> None:
     play_ticking(writes)
+
+
+async def delete_from_retry() -> None:
+    await move_away(LINE, "retry", [Move(b"1", PAST, None, None, "a", "jid")])
+
+
+async def delete_from_queue() -> None:
+    await remove(LINE, "mail", [Removal(b"1", "a", "jid")])
+
+
+@pytest.mark.parametrize("writes", range(3))
+@pytest.mark.parametrize("deed", [delete_from_retry, delete_from_queue])
+def test_no_lock_outlives_a_job_that_is_deleted(deed: Deed, writes: int) -> None:
+    server = DirectServer(lambda: 1_800_000_000.0)
+    server.do("ZADD", "retry", PAST, b"1")
+    server.do("LPUSH", "queue:mail", b"1")
+    server.do("SET", "kiq:unique:a", "jid")
+
+    tear(server, deed(), writes)
+
+    is_there = server.do("EXISTS", "retry", "queue:mail") == 2
+    assert is_there or not server.do("EXISTS", "kiq:unique:a")
+
+    call(server, deed())
+    assert server.do("EXISTS", "kiq:unique:a") == 0
 
 
 def tear(server: DirectServer, deed: Coroutine[Any, Any, Any], writes: int) -> None:

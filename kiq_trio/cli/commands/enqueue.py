@@ -92,7 +92,12 @@ def enqueue(
     if isinstance(job, ConfigError):
         link.fail(str(job), code=MISUSED)
     place = "schedule" if job.at is not None else f"queue:{job.queue}"
-    link.answer({"place": place, "at": job.at, "job": job.to_map()}, job.jid)
+    fields = {"place": place, "at": job.at, "job": job.to_map()}
+    if job.duplicate_of is None:
+        link.answer(fields, job.jid)
+        return
+    fields |= {"place": None, "duplicate_of": job.duplicate_of}
+    link.answer(fields, f"not stored: a duplicate of {job.duplicate_of}")
 
 
 def _read(number: int, text: str) -> Any:
