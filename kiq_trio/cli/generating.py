@@ -12,6 +12,7 @@ from typing import Self
 
 import attrs
 
+from kiq_trio.cli.templates import REPORTER, SUPERVISOR, WORKER
 from kiq_trio.errors import ConfigError
 from kiq_trio.options import make_options
 
@@ -109,7 +110,7 @@ def write_worker(
         options["dead"] = False
     # The same checks as when the module is imported.
     make_options({name: given for name, given in options.items() if name != "name"})
-    return _WORKER.format(
+    return WORKER.format(
         decorator=_call("@worker", options), function=name.snake, class_=name.given
     )
 
@@ -117,12 +118,12 @@ def write_worker(
 def write_supervisor(name: Name, queues: Mapping[str, int]) -> str:
     """Return a module with a `Kiq`."""
     rows = [f'        "{queue}": {size},\n' for queue, size in queues.items()]
-    return _SUPERVISOR.format(module=name.module, queues="".join(rows))
+    return SUPERVISOR.format(module=name.module, queues="".join(rows))
 
 
 def write_reporter(name: Name) -> str:
     """Return a module with a reporter."""
-    return _REPORTER.format(class_=name.camel)
+    return REPORTER.format(class_=name.camel)
 
 
 def _call(function: str, options: Mapping[str, object]) -> str:
@@ -175,79 +176,3 @@ def read_queues(given: Sequence[str]) -> dict[str, int]:
 
 
 _CONCURRENCY = 25
-
-_WORKER = '''\
-"""The worker of jobs of the class {class_}."""
-
-from kiq_trio import worker
-
-
-{decorator}
-async def {function}(subject_id: int) -> None:
-    """Say here what the job does.
-
-    It runs at least once: again, if the process that ran it died. So it must be
-    harmless to begin anew.
-
-    Args:
-        subject_id: give ids rather than objects; arguments travel as JSON.
-    """
-'''
-
-_SUPERVISOR = '''\
-"""The background jobs of this program: which queues, which workers.
-
-Run them in a process of their own with `kiq-trio run {module}`, or inside of a
-Trio program with `async with kiq:`.
-"""
-
-from kiq_trio import Kiq
-
-kiq = Kiq(
-    # How many jobs of each queue run at once.
-    queues={{
-{queues}    }},
-    # What may be run: the class of a job is looked up here and nowhere else.
-    workers=[],
-    # Who listens to what happens to jobs.
-    extra_reporters=[],
-)
-'''
-
-_REPORTER = '''\
-"""A listener to what happens to jobs."""
-
-from kiq_trio import Aborted, Failed, Interrupted, Job, Reporter, Snoozed, Succeeded
-
-
-class {class_}(Reporter):
-    """Say here what it does with what it hears.
-
-    It is told after Redis knows, so it can neither lose nor delay a job. It may keep
-    state: one task calls it, and no other.
-    """
-
-    async def handle_started(self, job: Job) -> None:
-        """A worker is about to run *job*."""
-
-    async def handle_success(self, job: Job, outcome: Succeeded) -> None:
-        """It returned, after `outcome.took` seconds."""
-
-    async def handle_failure(self, job: Job, outcome: Failed) -> None:
-        """It raised `outcome.error`; the job is retried, dead, or gone."""
-
-    async def handle_aborted(self, job: Job, outcome: Aborted) -> None:
-        """The job was given up on purpose: `outcome.reason` says why."""
-
-    async def handle_snoozed(self, job: Job, outcome: Snoozed) -> None:
-        """It runs again in `outcome.seconds`."""
-
-    async def handle_interrupted(self, job: Job, outcome: Interrupted) -> None:
-        """A shutdown cancelled it; the job is back in its queue."""
-
-    async def handle_stopped(self, job: Job) -> None:
-        """The job has left, however it went; told last."""
-
-    async def handle_lost(self, count: int) -> None:
-        """We lagged: so many events will never be told."""
-'''
