@@ -23,6 +23,7 @@ from kiq_trio.cli.commands.run import run
 from kiq_trio.cli.commands.stats import stats
 from kiq_trio.cli.commands.tasks import tasks
 from kiq_trio.cli.ending import print_failure
+from kiq_trio.cli.listing_group import ListingGroup
 
 app = typer.Typer(
     help="Background jobs for Trio, in Sidekiq's format.",
@@ -59,7 +60,7 @@ def version() -> None:
 for command in (run, enqueue, stats, tasks, doctor, clear, demo, version):
     app.command()(command)
 
-GROUPS = {
+LISTING = {
     "queues": queues,
     "jobs": jobs,
     "retry": retry,
@@ -67,7 +68,7 @@ GROUPS = {
     "cron": cron,
     "locks": locks,
     "processes": processes,
-    "gen": gen,
 }
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name, no_args_is_help=True)
+for name, group in LISTING.items():
+    app.add_typer(group, name=name, cls=ListingGroup)
+app.add_typer(gen, name="gen", no_args_is_help=True)

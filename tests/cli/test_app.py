@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
-from kiq_trio.cli.app import app, main
+from kiq_trio.cli.app import LISTING, app, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 # These do not talk to a Redis of somebody's, or answer in another way.
@@ -104,3 +105,24 @@ def test_whoever_asks_for_json_gets_it(
 
     assert ended.value.code == 0
     assert json.loads(capsys.readouterr().out) == {"items": [], "total": 0}
+
+
+@pytest.mark.parametrize("group", sorted(LISTING))
+def test_a_group_that_is_asked_for_nothing_else_lists(group: str) -> None:
+    nowhere = ["--redis-url", "redis://127.0.0.1:1", "--timeout", "0.5", "--json"]
+
+    bare = CliRunner().invoke(app, [group, *nowhere])
+    named = CliRunner().invoke(app, [group, "list", *nowhere])
+
+    assert (bare.exit_code, bare.stderr) == (named.exit_code, named.stderr)
+    assert "no answer from" in json.loads(bare.stderr)["error"]
+
+
+def test_a_group_helps_and_knows_its_commands_all_the_same() -> None:
+    helped = CliRunner().invoke(app, ["queues", "--help"])
+    mistyped = CliRunner().invoke(app, ["queues", "puase"])
+
+    assert helped.exit_code == 0
+    assert "pause" in helped.stdout
+    assert mistyped.exit_code == 2
+    assert "No such command 'puase'" in mistyped.stderr

@@ -54,7 +54,7 @@ class Place(enum.StrEnum):
 def list_(
     link: Link,
     *,
-    place: Annotated[Place, typer.Argument(help="Where to look.")],
+    place: Annotated[Place, typer.Argument(help="Where to look.")] = Place.QUEUE,
     job_class: OnlyClass = None,
     queue: OnlyQueue = None,
     jid: OnlyJid = None,
