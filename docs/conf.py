@@ -18,6 +18,7 @@ extensions = [
     "myst_parser",
     "key_tables",
     "option_tables",
+    "place_tables",
 ]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3

@@ -2,9 +2,9 @@
 
     wire                       last to go
       buffer                   a client stops here
-        reporters
+        broadcast              to the reporters
           presence             alive while anything runs
-            heart, stager, rescuer, sweeper, candidate, courier
+            heart, stager, rescuer, sweeper, ticker, candidate, courier
               settler          outlives the consumers
                 crews          consumers, and inside them the producers
 
