@@ -1,7 +1,7 @@
 """For programs on asyncio: FastAPI, Starlette, Quart."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,8 +13,10 @@ from kiq_trio._clients.desk import Desk, JobLike
 from kiq_trio._clients.patience import Pause
 from kiq_trio._clients.steps import Steps
 from kiq_trio._pipeline.intake import Moment
-from kiq_trio._wire.redispy_clients import make_asyncio
+from kiq_trio._pipeline.passing import around_storing
+from kiq_trio._wire.redispy_clients import make_asyncio, with_sentinels
 from kiq_trio.job import Job
+from kiq_trio.middleware import ClientMiddleware
 from kiq_trio.queue import OnFull, Queue
 from kiq_trio.spans import Span
 
@@ -43,6 +45,8 @@ class AsyncioClient:
             refuses writes (`OOM`, `MISCONF`) or a queue is full; seconds, a
             `timedelta`, or None for ever. One that hangs may take 5 s more, or as
             long as your own client waits and repeats.
+        client_middleware: as for a `Kiq`: async functions of `(job, call_next)`,
+            which may wait for what asyncio knows.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -55,8 +59,9 @@ class AsyncioClient:
         queues: Mapping[str, Queue | int] | None = None,
         on_full: OnFull = "wait",
         timeout: Span | None = 10.0,
+        client_middleware: Sequence[ClientMiddleware] = (),
     ) -> None:
-        self._desk = Desk(queues, on_full, timeout)
+        self._desk = Desk(queues, on_full, timeout, client_middleware)
         self._is_ours = redis is None or isinstance(redis, str)
         self._redis: Any
         if redis is None or isinstance(redis, str):
@@ -66,7 +71,12 @@ class AsyncioClient:
             self._redis = check_client(redis, Redis)
 
     async def enqueue(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+        self,
+        job: JobLike,
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> Job:
         """Store *job* and return it as stored, once Redis has it.
 
@@ -79,15 +89,18 @@ class AsyncioClient:
             in_: start it after so many seconds, or a `timedelta`.
             at: start it then: an aware `datetime` or epoch seconds. What is past
                 starts now.
+            deadline: cancel it if it still runs then, and do not run it later: an
+                aware `datetime` or epoch seconds.
 
         Raises:
-            ConfigError: the time, the queue or the jid cannot be.
+            ConfigError: a time, the queue or the jid cannot be.
             EncodeError: an argument is not JSON.
             QueueFull: the queue holds its `max_size`; the job is not stored.
             UnknownOutcomeError: Redis was away for `timeout`; the job may be stored.
             redis.exceptions.RedisError: Redis refuses the job, which is not stored.
         """
-        return await self._take(self._desk.enqueue_one(job, in_, at))
+        (stored,) = await self.enqueue_many([job], in_=in_, at=at, deadline=deadline)
+        return stored
 
     async def enqueue_many(
         self,
@@ -95,13 +108,21 @@ class AsyncioClient:
         *,
         in_: Span | None = None,
         at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> list[Job]:
         """Store *jobs* as `enqueue` does, up to a thousand in one round trip.
 
         All are checked before the first is stored. If it raises later, some of them
-        may be stored: each of them once.
+        may be stored: each of them once. With client middleware, each job has a round
+        trip of its own.
         """
-        return await self._take(self._desk.enqueue(jobs, in_, at))
+        held = self._desk.hold(jobs, deadline)
+        chain = self._desk.middleware
+        if not chain:
+            return await self._take(self._desk.store(held, in_, at))
+        looked = [self._desk.look(job, in_, at) for job in held]
+        store = around_storing(chain, self._store)
+        return [await store(job) for job in looked]
 
     async def find_lock_owner(self, job: JobLike) -> str | None:
         """Return the jid of the job that keeps *job* out; None if nobody does.
@@ -124,7 +145,8 @@ class AsyncioClient:
     async def aclose(self) -> None:
         """Close the connections, unless the client of redis-py is yours."""
         if self._is_ours:
-            await self._redis.aclose()
+            for client in with_sentinels(self._redis):
+                await client.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,6 +158,10 @@ class AsyncioClient:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    async def _store(self, job: Job) -> Job:
+        (stored,) = await self._take(self._desk.store([job]))
+        return stored
 
     async def _take(self, steps: Steps[T]) -> T:
         """Take *steps* one after the other, and return what they come to."""

@@ -15,11 +15,12 @@ from kiq_trio._clients.patience import Patience
 from kiq_trio._clients.steps import Steps, insist
 from kiq_trio._pipeline.claiming import token_of
 from kiq_trio._pipeline.entry import Entry
-from kiq_trio._pipeline.intake import Moment, prepare, read_job
+from kiq_trio._pipeline.intake import Moment, hold_to, prepare, read_job, stamp
 from kiq_trio._store.keys import unique_key
 from kiq_trio._store.scripts import RELEASE
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job
+from kiq_trio.middleware import ClientMiddleware, check_middleware
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.spans import Span, check_span
 
@@ -37,6 +38,10 @@ def _check_timeout(given: Any) -> float:
     return math.inf if given is None else check_span("timeout", given)
 
 
+def _check_middleware(given: Any) -> tuple[ClientMiddleware, ...]:
+    return check_middleware("client_middleware", given)
+
+
 def _make_queues(given: Any) -> dict[str, Queue]:
     return make_queues(given or {})
 
@@ -50,6 +55,7 @@ class Desk:
             may hold.
         on_full: what to do with a job for a full queue.
         timeout: for how many seconds a call goes on without getting anywhere.
+        middleware: what is around the storing of a job, the outermost first.
         clock: returns the epoch seconds to stamp jobs with.
         monotonic: returns the seconds to measure with.
         random: returns chance, from 0 up to 1.
@@ -58,13 +64,29 @@ class Desk:
     queues: dict[str, Queue] = attrs.field(converter=_make_queues)
     on_full: OnFull = attrs.field(converter=_check_on_full)
     timeout: float = attrs.field(converter=_check_timeout)
+    middleware: tuple[ClientMiddleware, ...] = attrs.field(converter=_check_middleware)
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
     _clerks: Clerks = attrs.field(factory=Clerks, init=False)
 
-    def enqueue(
-        self, jobs: Iterable[JobLike], in_: Span | None, at: Moment | None
+    def hold(self, jobs: Iterable[JobLike], deadline: Moment | None) -> list[JobLike]:
+        """Return *jobs* as jobs that must have ended at *deadline*, if there is one."""
+        if deadline is None:
+            return list(jobs)
+        return [hold_to(job, deadline) for job in jobs]
+
+    def look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
+        """Return *job* as middleware is given it: it could be stored as it is."""
+        made = stamp(job, now=self.clock(), jid=_make_jid(), in_=in_, at=at)
+        self._prepare(made, None, None)
+        return made
+
+    def store(
+        self,
+        jobs: Iterable[JobLike],
+        in_: Span | None = None,
+        at: Moment | None = None,
     ) -> Steps[list[Job]]:
         """Store *jobs*, and return them as stored."""
         prepared = [self._prepare(job, in_, at) for job in jobs]
@@ -77,13 +99,6 @@ class Desk:
             made.set(duplicate_of=entry.duplicate_of) if entry.duplicate_of else made
             for made, entry in prepared
         ]
-
-    def enqueue_one(
-        self, job: JobLike, in_: Span | None, at: Moment | None
-    ) -> Steps[Job]:
-        """Store *job*, and return it as stored."""
-        (stored,) = yield from self.enqueue([job], in_, at)
-        return stored
 
     def find_lock_owner(self, job: JobLike) -> Steps[str | None]:
         """Return the jid of the job that keeps *job* out."""
@@ -102,8 +117,7 @@ class Desk:
     def _prepare(
         self, job: JobLike, in_: Span | None, at: Moment | None
     ) -> tuple[Job, Entry]:
-        jid = secrets.token_hex(12)
-        made, entry = prepare(job, now=self.clock(), jid=jid, in_=in_, at=at)
+        made, entry = prepare(job, now=self.clock(), jid=_make_jid(), in_=in_, at=at)
         known = self.queues.get(made.queue)
         own = known.on_full if known is not None else None
         entry.may_wait = (own or self.on_full) == "wait"
@@ -111,3 +125,7 @@ class Desk:
 
     def _patience(self) -> Patience:
         return Patience(self.timeout, self.monotonic, self.random)
+
+
+def _make_jid() -> str:
+    return secrets.token_hex(12)

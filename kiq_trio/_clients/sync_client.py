@@ -1,7 +1,7 @@
 """For programs that block: Django, Flask, scripts."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,8 +13,10 @@ from kiq_trio._clients.desk import Desk, JobLike
 from kiq_trio._clients.patience import Pause
 from kiq_trio._clients.steps import Steps
 from kiq_trio._pipeline.intake import Moment
-from kiq_trio._wire.redispy_clients import make_sync
+from kiq_trio._pipeline.passing import store_at_once
+from kiq_trio._wire.redispy_clients import make_sync, with_sentinels
 from kiq_trio.job import Job
+from kiq_trio.middleware import ClientMiddleware
 from kiq_trio.queue import OnFull, Queue
 from kiq_trio.spans import Span
 
@@ -44,6 +46,8 @@ class SyncClient:
             refuses writes (`OOM`, `MISCONF`) or a queue is full; seconds, a
             `timedelta`, or None for ever. One that hangs may take 5 s more, or as
             long as your own client waits and repeats.
+        client_middleware: as for a `Kiq`: async functions of `(job, call_next)`, which
+            cannot wait for anything else here.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -56,8 +60,9 @@ class SyncClient:
         queues: Mapping[str, Queue | int] | None = None,
         on_full: OnFull = "wait",
         timeout: Span | None = 10.0,
+        client_middleware: Sequence[ClientMiddleware] = (),
     ) -> None:
-        self._desk = Desk(queues, on_full, timeout)
+        self._desk = Desk(queues, on_full, timeout, client_middleware)
         self._is_ours = redis is None or isinstance(redis, str)
         self._redis: Any
         if redis is None or isinstance(redis, str):
@@ -67,7 +72,12 @@ class SyncClient:
             self._redis = check_client(redis, Redis)
 
     def enqueue(
-        self, job: JobLike, *, in_: Span | None = None, at: Moment | None = None
+        self,
+        job: JobLike,
+        *,
+        in_: Span | None = None,
+        at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> Job:
         """Store *job* and return it as stored, once Redis has it.
 
@@ -80,15 +90,18 @@ class SyncClient:
             in_: start it after so many seconds, or a `timedelta`.
             at: start it then: an aware `datetime` or epoch seconds. What is past
                 starts now.
+            deadline: cancel it if it still runs then, and do not run it later: an
+                aware `datetime` or epoch seconds.
 
         Raises:
-            ConfigError: the time, the queue or the jid cannot be.
+            ConfigError: a time, the queue or the jid cannot be.
             EncodeError: an argument is not JSON.
             QueueFull: the queue holds its `max_size`; the job is not stored.
             UnknownOutcomeError: Redis was away for `timeout`; the job may be stored.
             redis.exceptions.RedisError: Redis refuses the job, which is not stored.
         """
-        return self._take(self._desk.enqueue_one(job, in_, at))
+        (stored,) = self.enqueue_many([job], in_=in_, at=at, deadline=deadline)
+        return stored
 
     def enqueue_many(
         self,
@@ -96,13 +109,20 @@ class SyncClient:
         *,
         in_: Span | None = None,
         at: Moment | None = None,
+        deadline: Moment | None = None,
     ) -> list[Job]:
         """Store *jobs* as `enqueue` does, up to a thousand in one round trip.
 
         All are checked before the first is stored. If it raises later, some of them
-        may be stored: each of them once.
+        may be stored: each of them once. With client middleware, each job has a round
+        trip of its own.
         """
-        return self._take(self._desk.enqueue(jobs, in_, at))
+        held = self._desk.hold(jobs, deadline)
+        chain = self._desk.middleware
+        if not chain:
+            return self._take(self._desk.store(held, in_, at))
+        looked = [self._desk.look(job, in_, at) for job in held]
+        return [store_at_once(chain, self._store, job) for job in looked]
 
     def find_lock_owner(self, job: JobLike) -> str | None:
         """Return the jid of the job that keeps *job* out; None if nobody does.
@@ -125,7 +145,8 @@ class SyncClient:
     def close(self) -> None:
         """Close the connections, unless the client of redis-py is yours."""
         if self._is_ours:
-            self._redis.close()
+            for client in with_sentinels(self._redis):
+                client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +158,10 @@ class SyncClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _store(self, job: Job) -> Job:
+        (stored,) = self._take(self._desk.store([job]))
+        return stored
 
     def _take(self, steps: Steps[T]) -> T:
         """Take *steps* one after the other, and return what they come to."""

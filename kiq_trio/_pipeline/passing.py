@@ -51,8 +51,8 @@ def store_at_once(
         return _check_job(middleware, stop.value)
     _end(coroutine)
     raise ConfigError(
-        f"client middleware {_name(middleware)} waits for something, and "
-        "enqueue_nowait cannot: use `await kiq.enqueue(...)`"
+        f"client middleware {_name(middleware)} waits for something, which "
+        "neither enqueue_nowait nor a SyncClient can: use `await kiq.enqueue(...)`"
     )
 
 

@@ -1,6 +1,6 @@
 """redis-py's own clients, for those who do not run on Trio."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
@@ -12,6 +12,8 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from kiq_trio._wire.address import Address
+
+T = TypeVar("T")
 
 
 def make_sync(address: Address, *, timeout: float) -> redis.Redis:
@@ -44,6 +46,13 @@ def make_asyncio(address: Address, *, timeout: float) -> redis.asyncio.Redis:
     )  # type: ignore[no-untyped-call]
     primary: redis.asyncio.Redis = sentinel.master_for(address.service or "")
     return primary
+
+
+def with_sentinels(client: T) -> list[T]:
+    """Return *client* and those by which it asks its Sentinels: all must be closed."""
+    pool: Any = getattr(client, "connection_pool", None)
+    manager = getattr(pool, "sentinel_manager", None)
+    return [client] if manager is None else [client, *manager.sentinels]
 
 
 def _place(address: Address) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What clients store, and what they refuse to."""
 
+import inspect
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import redis
 from kiq_trio import ConfigError, EncodeError, Kiq, Queue, QueueFull, worker
 from kiq_trio._wire.address import Address
 from kiq_trio._wire.remote import RemoteServer
+from kiq_trio.clients import AsyncioClient, SyncClient
 from tests.clients.callers import AsyncioCaller, Caller, SyncCaller, args_in, waiting
 from tests.clients.conftest import Make
 from tests.servers import RealServer
@@ -236,3 +238,28 @@ def test_the_client_of_the_other_kind_is_refused(store: redis.Redis) -> None:
         AsyncioCaller(store)
     with pytest.raises(ConfigError, match=r"a URL or a redis\.Redis"):
         SyncCaller(store.pipeline())
+
+
+def test_a_deadline_travels_with_the_job(caller: Caller, store: redis.Redis) -> None:
+    at = time.time() + 60
+    job = caller.enqueue({"class": "External"}, deadline=at)
+
+    assert job.deadline == pytest.approx(at, abs=0.001)
+    assert waiting(store) == [json.loads(job.encode())]
+    with pytest.raises(ConfigError, match="deadline must be after"):
+        caller.enqueue_many([welcome.new(1)], in_=120, deadline=at)
+
+
+def test_both_clients_have_one_face() -> None:
+    def face(kind: type) -> dict[str, inspect.Signature]:
+        members = inspect.getmembers(kind, inspect.isfunction)
+        return {n: inspect.signature(f) for n, f in members if n[0] != "_"}
+
+    ours, theirs = face(SyncClient), face(AsyncioClient)
+
+    assert ours.pop("close") == theirs.pop("aclose")
+    assert ours == theirs
+    makers = [
+        inspect.signature(kind).parameters for kind in (SyncClient, AsyncioClient)
+    ]
+    assert [*makers[0]] == [*makers[1]]

@@ -1,5 +1,6 @@
 """Finding the primary through Sentinels."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import trio
 
 from kiq_trio._wire.address import Address
 from kiq_trio._wire.remote import RemoteServer
+from kiq_trio.clients import AsyncioClient, SyncClient
 from tests.servers import RealServer
 from tests.wire.clients import open_client, open_impostor, until
 
@@ -37,6 +39,11 @@ def sentinel(pair: tuple[RealServer, RealServer]) -> Iterator[RealServer]:
         yield sentinel
 
 
+async def enqueue(url: str) -> None:
+    async with AsyncioClient(url) as client:
+        await client.enqueue({"class": "Job"})
+
+
 async def test_a_failover_is_followed(
     pair: tuple[RealServer, RealServer], sentinel: RealServer
 ) -> None:
@@ -52,6 +59,10 @@ async def test_a_failover_is_followed(
         sync = RemoteServer(Address.from_url(url)).connect_sync(timeout=1)
         with sync:
             assert sync.get("a") == b"1"
+        with SyncClient(url) as client:
+            await trio.to_thread.run_sync(client.enqueue, {"class": "Job"})
+        await trio.to_thread.run_sync(asyncio.run, enqueue(url))
+        assert await redis.llen("queue:default") == 2
         with sentinel.client() as asked:
             await until(
                 lambda: asked.sentinel_slaves("jobs"),
