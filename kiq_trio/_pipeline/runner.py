@@ -114,13 +114,15 @@ async def _in_time(
     if timeout is None:
         return await function(*args)
     said = None
-    with trio.move_on_after(timeout) as scope:
-        try:
+    scope = trio.move_on_after(timeout)
+    try:
+        with scope:
             said = await function(*args)
-        except Verdict:
-            # Raised or returned, what it says comes too late after the timeout.
-            if not scope.cancel_called:
-                raise
+    except (Verdict, ExceptionGroup) as error:
+        # Raised, alone or from a nursery, or returned, what it says comes too late
+        # after the timeout.
+        if not (scope.cancel_called and isinstance(_sole_leaf(error), Verdict)):
+            raise
     # Not `cancelled_caught`: a job that swallows its cancellation was late all the
     # same.
     if scope.cancel_called:

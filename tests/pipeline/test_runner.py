@@ -299,8 +299,13 @@ async def test_a_verdict_after_the_timeout_comes_too_late(
             await trio.sleep(60)
         return Snooze(1)
 
-    stage = Stage(raises, returns)
-    for one in (raises, returns):
+    @worker(timeout=5)
+    async def raises_in_a_nursery() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(raises.function)
+
+    stage = Stage(raises, returns, raises_in_a_nursery)
+    for one in (raises, returns, raises_in_a_nursery):
         outcome = await stage.run(one)
         assert isinstance(outcome, Failed)
         assert isinstance(outcome.error, JobTimeoutError)
