@@ -132,7 +132,8 @@ class Config:
         fetch_interval: how often to look at an empty queue that cannot be waited
             on.
         flush_interval: how long `enqueue_nowait` gathers jobs for one flush.
-        buffer_limit: how many jobs may wait in memory for Redis.
+        buffer_limit: how many jobs may wait in memory for Redis; those for a queue
+            that is full, or that Redis refuses, count for that queue alone.
         on_full: what `enqueue` does when a queue holds its `max_size`, or the buffer
             its `buffer_limit`: "wait" for room, or "raise" `QueueFull` or `BufferFull`.
         pool_size: how many connections may wait for jobs, one per queue.

@@ -24,7 +24,7 @@ import attrs
 import trio
 
 from kiq_trio._pipeline.entry import Entry, Ticket
-from kiq_trio._pipeline.trouble import OUTAGES, Trouble, TroubledLane
+from kiq_trio._pipeline.trouble import OUTAGES, Trouble, TroubledLane, count_ahead
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
 from kiq_trio._store.enqueueing import MOST_PAYLOADS, Refusals, enqueue
 from kiq_trio._wire.client import Redis
@@ -38,7 +38,8 @@ class Buffer:
     Attributes:
         redis: where they go.
         client: a name for us that no other client has; it marks our lanes.
-        limit: how many jobs may wait here.
+        limit: how many jobs may wait here; those of a full or refused queue count
+            for that queue alone.
         flush_interval: seconds for which jobs that nobody waits for gather.
         random: returns chance, from 0 up to 1.
         max_sizes: how many jobs a queue may hold, where that is limited.
@@ -81,7 +82,7 @@ class Buffer:
             await trio.lowlevel.checkpoint()
         for start in range(0, len(entries), MOST_PAYLOADS):
             chunk = entries[start : start + MOST_PAYLOADS]
-            while not self._has_room(len(chunk)):
+            while not self._has_room(chunk):
                 self._check_open()
                 if not self.may_wait:
                     raise BufferFull(self.limit)
@@ -102,7 +103,7 @@ class Buffer:
             BufferFull: there is no room for all of them; none was taken.
             NotRunningError: it was closed first.
         """
-        if self.size + len(entries) > self.limit:
+        if self._count_ahead(entries) + len(entries) > self.limit:
             raise BufferFull(self.limit)
         self._add(entries, None)
 
@@ -153,9 +154,15 @@ class Buffer:
             if lanes:
                 await self._flush(lanes)
 
-    def _has_room(self, count: int) -> bool:
+    def _has_room(self, entries: Sequence[Entry]) -> bool:
         # Alone, more than the limit may come in at once.
-        return not self.size or self.size + count <= self.limit
+        ahead = self._count_ahead(entries)
+        return not ahead or ahead + len(entries) <= self.limit
+
+    def _count_ahead(self, entries: Sequence[Entry]) -> int:
+        if self.size + len(entries) <= self.limit:
+            return self.size
+        return count_ahead(self._lanes.values(), {entry.queue for entry in entries})
 
     def _add(self, entries: Iterable[Entry], ticket: Ticket | None) -> None:
         self._check_open()
@@ -204,12 +211,16 @@ class Buffer:
             # to ask again.
             verdicts = [loss] * len(lanes)
         for lane, verdict in zip(lanes, verdicts, strict=True):
+            was_own = lane.trouble.is_own
             if not isinstance(verdict, Exception):
                 self._stored(lane, verdict or {})
             elif is_worth_retrying(verdict) or is_back_pressure(verdict):
                 lane.trouble.grow(verdict)
             else:
                 self._refused(lane, verdict)
+            if lane.trouble.is_own and not was_own:
+                # From now on it takes room from nobody else.
+                self._room.unpark_all()
             self._drop_if_empty(lane)
         if not self.size or any(lane.trouble.refusal for lane in lanes):
             self._empty.unpark_all()

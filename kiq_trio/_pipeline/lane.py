@@ -42,6 +42,9 @@ class Lane:
     def __bool__(self) -> bool:
         return bool(self.waiting or self.sent)
 
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.sent)
+
     def entries(self) -> Iterator[Entry]:
         """Return all jobs in here, oldest first."""
         yield from self.sent

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 
 import attrs
 import trio
@@ -32,6 +32,7 @@ class Trouble:
         random: returns chance, from 0 up to 1.
         retry_at: when the next try is due, on Trio's clock.
         refusal: why Redis would not take the last batch at all, if so.
+        is_own: whether it is of these jobs alone, and no outage that all share.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Trouble:
     random: Callable[[], float]
     retry_at: float = attrs.field(default=-math.inf, init=False)
     refusal: Exception | None = attrs.field(default=None, init=False)
+    is_own: bool = attrs.field(default=False, init=False)
     _pause: float = attrs.field(default=0.0, init=False)
     _is_told: bool = attrs.field(default=False, init=False)
 
@@ -52,7 +54,9 @@ class Trouble:
         if not self._is_told and not isinstance(error, OUTAGES):
             logger.warning("jobs for %s wait in memory: %s", self.name, error)
             self._is_told = True
-        slowest = _SLOWEST_LOOK if isinstance(error, QueueFull) else _SLOWEST_RETRY
+        is_full = isinstance(error, QueueFull)
+        self.is_own = is_full or error is self.refusal
+        slowest = _SLOWEST_LOOK if is_full else _SLOWEST_RETRY
         self._pause = min((self._pause or self.shortest) * _BACK_OFF, slowest)
         self.retry_at = trio.current_time() + self._pause * (0.5 + self.random() / 2)
 
@@ -64,7 +68,7 @@ class Trouble:
         """All is well."""
         if self._is_told:
             logger.info("jobs flow to %s again", self.name)
-        self._is_told = False
+        self._is_told = self.is_own = False
         self.refusal = None
         self._pause, self.retry_at = 0.0, -math.inf
 
@@ -87,3 +91,13 @@ class TroubledLane(Lane):
     def is_ready(self) -> bool:
         """Whether there is something to send now."""
         return bool(self) and self.trouble.seconds_left() <= 0
+
+
+def count_ahead(lanes: Iterable[TroubledLane], queues: Set[str | None]) -> int:
+    """Return how many jobs take room from those that come for *queues*.
+
+    What waits because its own queue is full, or refused, takes none from others.
+    """
+    return sum(
+        len(lane) for lane in lanes if lane.queue in queues or not lane.trouble.is_own
+    )

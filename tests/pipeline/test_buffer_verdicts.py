@@ -180,3 +180,37 @@ async def test_a_full_buffer_tells_those_who_may_not_wait(
 
         with pytest.raises(BufferFull):
             await buffer.put([entry(2)])
+
+
+async def test_what_waits_for_a_full_queue_takes_room_from_no_other(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    async with (
+        running_buffer(redis, limit=5, max_sizes={"q": 1}) as buffer,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(buffer.put, entries(range(6)))
+        # They find no room yet: nobody knows that the queue is full.
+        nursery.start_soon(buffer.put, [entry(7, "other")])
+        await trio.sleep(10)
+        buffer.put_nowait([entry(8, "other")])
+        with pytest.raises(BufferFull):
+            buffer.put_nowait([entry(9)])
+        await buffer.put([entry(10, None)])
+
+        assert await stored(redis, "other") == [7, 8]
+        assert len(buffer.unsent()) == 5
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_waits_for_a_refused_queue_takes_room_from_no_other(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    await redis.raw("SET", "queue:q", "no list")
+    async with running_buffer(redis, limit=5) as buffer:
+        buffer.put_nowait(entries(range(5)))
+        await trio.sleep(10)
+
+        await buffer.put([entry(7, "other")])
+
+        assert await stored(redis, "other") == [7]
