@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 
 import attrs
 import trio
@@ -93,7 +94,7 @@ class TroubledLane(Lane):
         return bool(self) and self.trouble.seconds_left() <= 0
 
 
-def count_ahead(lanes: Iterable[TroubledLane], queues: Set[str | None]) -> int:
+def count_ahead(lanes: Iterable[TroubledLane], queues: AbstractSet[str | None]) -> int:
     """Return how many jobs take room from those that come for *queues*.
 
     What waits because its own queue is full, or refused, takes none from others.

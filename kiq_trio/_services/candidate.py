@@ -34,6 +34,7 @@ logger = logging.getLogger("kiq_trio.leader")
 
 _TRUSTED = 0.9
 """The part of its time for which we trust a lead: Redis' clock may run faster."""
+_LAST_WORD = 0.5
 _HASTE = 4
 """A renewal that failed is repeated so much sooner."""
 
@@ -90,7 +91,10 @@ class Candidate:
         """Lead no longer, say so, and let another process lead at once."""
         # An election that is under way would make us the leader after all.
         self._leaving.set()
-        await self._ended.wait()
+        # A callback that takes all the time there is must leave some for what Redis
+        # has to be told, by us and by those who go after us.
+        with trio.move_on_at(trio.current_effective_deadline() - _LAST_WORD):
+            await self._ended.wait()
         if self._elected_as:
             # Longer is not worth it: the lead expires.
             with trio.move_on_after(self.timing.renewal):

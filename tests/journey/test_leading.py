@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import ConfigError, Kiq, NotRunningError, Timing
+from kiq_trio._wire.memory import MemoryServer
 from kiq_trio._wire.seam import Server
 from tests.journey.conftest import KiqMaker
 
@@ -84,3 +85,15 @@ async def test_a_year_of_leading_costs_nearly_nothing(
         await trio.sleep(365 * 86_400)
 
         assert (kiq.term, other.term) == (1, None)
+
+
+async def test_a_callback_that_hangs_leaves_time_for_the_last_words(
+    autojump_clock: MockClock, make_kiq: KiqMaker, memory: MemoryServer
+) -> None:
+    async with make_kiq(on_lead_lost=trio.sleep_forever, shutdown_timeout=5):
+        await trio.sleep(60)
+
+    async with Kiq(redis_url=memory, server=False) as kiq:
+        left = await kiq.redis.raw("KEYS", "*")
+
+    assert sorted(left) == [b"kiq:registrations", b"kiq:term"]
