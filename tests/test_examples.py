@@ -1,6 +1,7 @@
 """The examples are run, and the README says what they do."""
 
 import ast
+import asyncio
 import importlib.util
 import json
 import os
@@ -9,17 +10,21 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
+from redis import Redis
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio import Kiq
+from kiq_trio.clients import SyncClient
 from tests.cli.program import LONG, started
 from tests.conftest import EPOCH
+from tests.servers import RealServer, free_port
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -180,3 +185,67 @@ def test_the_periodic_jobs_come_by_the_clock(
         "swept the attic": 7,
         "swept the kitchen": 7 * 4,
     }
+
+
+@pytest.fixture
+def used_by_examples(
+    real_server: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Redis]:
+    """A look at the Redis that examples find."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setenv("REDIS_URL", real_server.url)
+    with real_server.client(decode_responses=True) as store:
+        store.flushall()
+        yield store
+
+
+@pytest.mark.server
+def test_the_flask_app_enqueues_each_reminder_once(used_by_examples: Redis) -> None:
+    example = load("flask_app")
+
+    with example.jobs:
+        client = example.app.test_client()
+        answers = [client.post("/reminders", data={"user_id": 42}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json == answers[1].json
+    [payload] = cast("Any", used_by_examples.zrange("schedule", 0, -1))
+    job = json.loads(payload)
+    assert (job["class"], job["args"]) == ("Billing::Remind", [42])
+    assert job["jid"] == answers[0].json["jid"]
+
+
+@pytest.mark.server
+def test_the_flask_app_says_when_redis_is_away(
+    used_by_examples: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = load("flask_app")
+    away = SyncClient(f"redis://127.0.0.1:{free_port()}", timeout=0.05)
+    monkeypatch.setattr(example, "jobs", away)
+
+    answer = example.app.test_client().post("/reminders", data={"user_id": 42})
+
+    assert answer.status_code == 503
+    assert "may or may not be stored" in answer.json["error"]
+
+
+@pytest.mark.server
+def test_the_asyncio_app_enqueues_many_at_once(used_by_examples: Redis) -> None:
+    app = load("asyncio_app").app
+
+    async def ask() -> Any:
+        async with app.test_app() as running:
+            answer = await running.test_client().post(
+                "/reports",
+                data="name=daily&name=weekly",
+                headers={"content-type": "application/x-www-form-urlencoded"},
+            )
+            return answer.status_code, (await answer.get_json())["jids"]
+
+    status, jids = asyncio.run(ask())
+
+    waiting: Any = used_by_examples.lrange("queue:reports", 0, -1)
+    jobs = [json.loads(payload) for payload in reversed(waiting)]
+    assert status == 202
+    assert [job["args"] for job in jobs] == [["daily"], ["weekly"]]
+    assert [job["jid"] for job in jobs] == jids
