@@ -22,6 +22,9 @@ from kiq_trio.spans import Span
 
 T = TypeVar("T")
 
+# redis-py turns away who finds all of its connections in use, by default 100.
+_MOST_AT_ONCE = 50
+
 
 class AsyncioClient:
     """Enqueues jobs from a program on asyncio; it runs none.
@@ -63,6 +66,7 @@ class AsyncioClient:
     ) -> None:
         self._desk = Desk(queues, on_full, timeout, client_middleware)
         self._is_ours = redis is None or isinstance(redis, str)
+        self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
         self._redis: Any
         if redis is None or isinstance(redis, str):
             address = find_address(redis)
@@ -174,7 +178,8 @@ class AsyncioClient:
                     await asyncio.sleep(step.seconds)
                     continue
                 try:
-                    answer = await self._redis.execute_command(*step, **RAW)
+                    async with self._turns:
+                        answer = await self._redis.execute_command(*step, **RAW)
                 except (RedisError, OSError) as error:
                     answer = error
         except StopIteration as end:
