@@ -16,12 +16,17 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "myst_parser",
+    "cli_tables",
     "key_tables",
     "option_tables",
     "place_tables",
+    "retry_table",
 ]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+
+# What is typed into a terminal must not be turned into typography.
+smartquotes = False
 
 # Docstrings say `name` for what is code; where it is documented, it is a link.
 default_role = "py:obj"

@@ -7,19 +7,30 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from kiq_trio.cli.app import app
+from tests.fragments import Fragment, read_fragments, read_programs
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "kiq_trio"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+GUIDES = [*sorted(DOCS.glob("guides/*.md")), *sorted(DOCS.glob("migrating/*.md"))]
 
-PROGRAMS = re.findall(
-    r"```python\n(.*?)```\n\n```text\n(.*?)```",
-    (DOCS / "tutorial.md").read_text(),
-    re.DOTALL,
-)
+PROGRAMS = [
+    pytest.param(code, output, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, (code, output) in enumerate(read_programs(page), 1)
+]
+FRAGMENTS = [
+    pytest.param(fragment, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, fragment in enumerate(read_fragments(page), 1)
+]
 
 
 @pytest.mark.slow
@@ -43,7 +54,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("code", "output"), PROGRAMS)
-def test_a_program_of_the_tutorial_prints_what_it_says(code: str, output: str) -> None:
+def test_a_program_prints_what_its_page_says(code: str, output: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
@@ -54,8 +65,45 @@ def test_a_program_of_the_tutorial_prints_what_it_says(code: str, output: str) -
     assert (done.returncode, done.stdout) == (0, output), done.stderr
 
 
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_what_a_fragment_names_is_there(fragment: Fragment) -> None:
+    assert fragment.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("print(nothing)", "nobody knows nothing"),
+        ("from kiq_trio import nothing", "kiq_trio has no nothing"),
+        ("kiq.nothing()", "kiq has no nothing"),
+        ("kiq.stats.nothing", None),
+        ("kiq.enqueue(1, nothing=2)", "enqueue takes no nothing"),
+        ("Kiq(nothing=2)", "Kiq takes no nothing"),
+        ("Kiq(queues={})", None),
+        ("@worker(nothing=2)\ndef f(): ...", "worker takes no nothing"),
+        ("class A(Worker, nothing=2): ...", "Worker takes no nothing"),
+        (
+            "@periodic('* * * * *', nothing=2)\ndef f(): ...",
+            "periodic takes no nothing",
+        ),
+        ("await kiq.enqueue(1, in_=60)", None),
+    ],
+)
+def test_a_fault_of_a_fragment_is_found(code: str, fault: str | None) -> None:
+    assert Fragment(code).faults() == ([] if fault is None else [fault])
+
+
 def test_the_tutorial_has_no_program_that_is_not_run() -> None:
-    assert len(PROGRAMS) == (DOCS / "tutorial.md").read_text().count("```python\n") > 0
+    tutorial = (DOCS / "tutorial.md").read_text()
+
+    assert len(read_programs(DOCS / "tutorial.md")) == tutorial.count("```python\n") > 0
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_no_code_of_a_guide_is_left_out(page: Path) -> None:
+    found = len(read_programs(page)) + len(read_fragments(page))
+
+    assert found == page.read_text().count("```python\n") > 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -83,6 +131,20 @@ def test_a_room_that_is_named_exists(page: Path) -> None:
     missing = [room for room in named if not (PACKAGE / room).exists()]
 
     assert missing == []
+
+
+def test_every_command_has_a_row_in_a_table() -> None:
+    rows = re.findall(
+        r"^\| `([a-z ]+)` \|", (DOCS / "commands.md").read_text(), re.MULTILINE
+    )
+    commands: Any = typer.main.get_command(app)
+    there = [
+        f"{name} {below}".strip()
+        for name, command in commands.commands.items()
+        for below in getattr(command, "commands", [""])
+    ]
+
+    assert set(rows) == set(there)
 
 
 def test_the_line_for_systemd_mends_a_file_and_minds_none(tmp_path: Path) -> None:
