@@ -1,6 +1,6 @@
 """Listening to what happens to jobs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from kiq_trio.events import (
@@ -28,6 +28,9 @@ class Reporter:
     its task touches.
     """
 
+    ask_anew: Callable[[], None] | None = None
+    """While it listens: has `interests` asked at once, because they have changed."""
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Open what it needs while it listens; override it for files and connections.
@@ -46,9 +49,10 @@ class Reporter:
         yield
 
     def interests(self) -> frozenset[type]:
-        """Return the kinds of events to be told of; asked anew for each batch.
+        """Return the kinds of events to be told of; asked anew after each batch.
 
-        An event that interests nobody is never made.
+        Call `ask_anew` where waiting for one is too long. An event that interests
+        nobody is never made.
         """
         return KINDS
 

@@ -29,6 +29,8 @@ class Broadcast:
     )
 
     def __attrs_post_init__(self) -> None:
+        for mailbox in self.mailboxes:
+            mailbox.reporter.ask_anew = self._ask
         self._ask()
 
     def tell(self, event: Event) -> None:

@@ -67,6 +67,9 @@ class Instrumenter(Reporter):
                 f"got {name!r}"
             )
         self._handlers.setdefault(name, []).append(handler)
+        if self.ask_anew is not None:
+            # Or the events of the next batch would not even be made.
+            self.ask_anew()
 
     def on(self, *names: EventName) -> Callable[[H], H]:
         """Attach the function below: `@kiq.instrumenter.on(("kiq", "job", "success"))`.

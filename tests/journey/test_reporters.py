@@ -109,3 +109,18 @@ async def test_the_lines_about_jobs_are_for_machines_or_for_people(
     assert len(lines) == 2
     assert all(line.startswith(start) for line in lines)
     assert "secret" not in caplog.text
+
+
+async def test_a_handler_that_comes_late_hears_of_the_very_next_job(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    heard: list[str] = []
+    async with make_kiq(workers=[greet]) as kiq:
+        kiq.instrumenter.attach(
+            ("kiq", "job", "*"), lambda name, *_: heard.append(name[-1])
+        )
+
+        await kiq.enqueue(greet.new("A"))
+        await kiq.wait_idle()
+
+    assert heard == ["started", "success"]
