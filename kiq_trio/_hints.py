@@ -10,7 +10,6 @@ from typing import Any
 
 import attrs
 from cattrs import Converter, transform_error
-from cattrs.errors import StructureHandlerNotFoundError
 
 from kiq_trio.converter import FITTING, SCALARS
 from kiq_trio.errors import ArgumentError
@@ -179,11 +178,14 @@ def _make_taker(
         return Taker(name, hint, kinds, is_optional=parameter.default is None)
     try:
         hook = converter.get_structure_hook(hint)
-    except StructureHandlerNotFoundError:
+    except Exception as error:  # noqa: BLE001 - a hint is any expression.
         logger.warning(
-            "worker %s: no hook makes %s of JSON: the argument %s is passed as it is",
+            "worker %s: no hook makes %s of JSON (%s: %s): "
+            "the argument %s is passed as it is",
             worker,
             inspect.formatannotation(hint),
+            type(error).__name__,
+            error,
             name,
         )
         return Taker(name, hint)

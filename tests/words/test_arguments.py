@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 import attrs
@@ -285,7 +285,33 @@ def test_hints_that_cannot_be_resolved_change_nothing_and_are_told_of_once(
     assert "of worker work cannot be resolved (NameError" in record.getMessage()
 
 
-@pytest.mark.parametrize("hint", [Callable[[int], int], type("Alien", (), {}), complex])
+@attrs.define
+class Left:
+    side: int
+
+
+@attrs.define
+class Right:
+    side: int
+
+
+@attrs.define
+class Lost:
+    way: "Nowhere"  # type: ignore[name-defined]  # noqa: F821 - that is the point.
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Callable[[int], int],
+        type("Alien", (), {}),
+        complex,
+        # What cattrs raises here are errors of other kinds.
+        Left | Right,
+        Lost,
+        Annotated[int, ["not hashable"]],
+    ],
+)
 def test_a_hint_that_no_hook_knows_passes_its_argument_as_it_is(
     hint: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
