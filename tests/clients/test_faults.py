@@ -11,12 +11,15 @@ from itertools import count, repeat
 from pathlib import Path
 
 import pytest
+import redis
+from redis.backoff import ConstantBackoff
 from redis.exceptions import (
     AuthenticationError,
     NoPermissionError,
     OutOfMemoryError,
     ResponseError,
 )
+from redis.retry import Retry
 
 from kiq_trio import Job, worker
 from kiq_trio.clients import AsyncioClient, SyncClient
@@ -61,6 +64,20 @@ def test_a_job_whose_reply_is_lost_is_stored_once(
         assert store.zcard("schedule") == (1 if in_ else 0)
 
 
+def test_a_client_of_yours_may_try_again_by_itself(empty_server: RealServer) -> None:
+    losses = iter([True] * 5)
+    line = LossyLine(empty_server.port, lambda: next(losses, False))
+    backoff = ConstantBackoff(0.001)
+
+    with line.running(), redis.Redis.from_url(line.url, retry=Retry(backoff, 2)) as own:
+        SyncClient(own).enqueue(count_up.new(7))
+
+    assert line.lost == 5
+    with empty_server.client() as store:
+        assert args_in(store) == [7]
+
+
+@pytest.mark.slow
 def test_many_jobs_whose_replies_are_lost_are_stored_once(
     empty_server: RealServer, connect: Make
 ) -> None:
@@ -168,6 +185,7 @@ def test_a_flushed_script_cache_is_noticed_by_nobody(
         assert args_in(store) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_full_redis_is_waited_for_and_then_its_error_raised(
     own_server: RealServer, connect: Make
 ) -> None:
@@ -213,6 +231,7 @@ def test_who_is_not_let_in_is_told_at_once(connect: Make) -> None:
             wrong.find_lock_owner(once.new(1))
 
 
+@pytest.mark.slow
 def test_many_threads_share_a_client(empty_server: RealServer) -> None:
     numbers = count(1)
     line = LossyLine(empty_server.port, lambda: next(numbers) % 7 == 0)
@@ -237,6 +256,7 @@ def test_many_threads_share_a_client(empty_server: RealServer) -> None:
     assert len(lanes) <= 8
 
 
+@pytest.mark.slow
 def test_many_tasks_share_a_client(empty_server: RealServer) -> None:
     numbers = count(1)
     line = LossyLine(empty_server.port, lambda: next(numbers) % 7 == 0)
@@ -251,6 +271,22 @@ def test_many_tasks_share_a_client(empty_server: RealServer) -> None:
 
     with empty_server.client() as store:
         assert sorted(args_in(store)) == list(range(300))
+
+
+def test_a_pool_of_yours_that_is_too_small_is_waited_for(
+    empty_server: RealServer,
+) -> None:
+    async def main() -> None:
+        own = redis.asyncio.Redis.from_url(empty_server.url, max_connections=2)
+        client = AsyncioClient(own)
+        async with own, asyncio.TaskGroup() as group:
+            for n in range(20):
+                group.create_task(client.enqueue(count_up.new(n)))
+
+    asyncio.run(main())
+
+    with empty_server.client() as store:
+        assert sorted(args_in(store)) == list(range(20))
 
 
 def test_a_cancelled_call_leaves_its_client_usable(own_server: RealServer) -> None:
