@@ -165,7 +165,7 @@ class UnknownOutcomeError(KiqError):
     Attributes:
         jids: of the jobs that may be stored, or may not.
         unstored: jids of the jobs of the same call that are not stored for certain;
-            all others are.
+            all others are, or are duplicates.
     """
 
     jids: tuple[str, ...]

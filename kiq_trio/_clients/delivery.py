@@ -94,7 +94,7 @@ class Delivery:
                     yield pause
         if self._unknown:
             jids, unstored = tuple(self._unknown), tuple(self._unstored)
-            raise UnknownOutcomeError(jids, unstored) from self._errors[-1]
+            raise UnknownOutcomeError(jids, unstored) from self._errors[0]
         if self._errors:
             raise self._errors[0]
 
@@ -149,9 +149,14 @@ class Delivery:
     def _drop(self, lane: Lane) -> None:
         """Try no more to store what is left of *lane*."""
         sent = [entry.jid for entry in lane.finish()]
-        (self._unknown if lane in self._doubtful else self._unstored).extend(sent)
         self._unstored.extend(entry.jid for entry in lane.waiting)
         lane.waiting.clear()
+        error = self._refusals.get(lane)
+        if lane in self._doubtful and error is not None:
+            self._unknown.extend(sent)
+            self._errors.insert(0, error)
+            return
+        self._unstored.extend(sent)
         # Without one, its turn never came.
-        if lane in self._refusals:
-            self._errors.append(self._refusals[lane])
+        if error is not None:
+            self._errors.append(error)

@@ -25,12 +25,16 @@ class Call:
         self.pauses: list[float] = []
         self.sent: list[Any] = []
         self._answer = answer
-        patience = Patience(1.0, lambda: self.now, lambda: 1.0)
-        entries = [Entry(f"j{n}", "mail", b"payload") for n in range(count)]
-        self._delivery = Delivery.load(entries, Clerk(), sizes, patience)
+        self._sizes = sizes
+        self._entries = [Entry(f"j{n}", "mail", b"payload") for n in range(count)]
+
+    def also(self, queue: str, jid: str) -> None:
+        """Let a job for another queue come before those for `mail`."""
+        self._entries.insert(0, Entry(jid, queue, b"payload"))
 
     def run(self) -> None:
-        steps = self._delivery.steps()
+        patience = Patience(1.0, lambda: self.now, lambda: 1.0)
+        steps = Delivery.load(self._entries, Clerk(), self._sizes, patience).steps()
         answer: Any = None
         while True:
             try:
@@ -113,3 +117,18 @@ def test_a_full_redis_after_a_lost_reply_leaves_the_doubt() -> None:
 
     with pytest.raises(UnknownOutcomeError):
         call.run()
+
+
+def test_the_cause_is_the_loss_and_not_what_else_went_wrong() -> None:
+    def answer(command: Any) -> Any:
+        return OutOfMemoryError("OOM") if "queue:full" in command else LOST
+
+    call = Call(1, answer)
+    call.also("full", "f")
+
+    with pytest.raises(UnknownOutcomeError) as caught:
+        call.run()
+
+    assert caught.value.jids == ("j0",)
+    assert caught.value.unstored == ("f",)
+    assert caught.value.__cause__ is LOST
