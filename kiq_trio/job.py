@@ -6,7 +6,8 @@ from typing import Any, Self
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio.errors import DecodeError, EncodeError
+from kiq_trio._fields import MILLISECONDS_FROM, MOST_RETRIES, read_retry, read_time
+from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 
 Retry = bool | int | None
 """How often a job may be retried: True for the default, a number, False never.
@@ -14,18 +15,6 @@ Retry = bool | int | None
 None, which only other writers of the queue leave behind, means: as the worker
 that runs the job says.
 """
-
-MOST_RETRIES = 10_000
-"""What a number of retries found in Redis is taken for at most.
-
-Anything can stand there, and the delay before a retry grows with its fourth power.
-"""
-
-_MILLISECONDS_FROM = 10**11
-"""Numbers this large are milliseconds; as seconds they would be the year 5138."""
-
-_NEVER = 10**17
-"""Milliseconds that are no time at all: anything can stand in a payload."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +51,42 @@ class Job:
     rest: Mapping[str, Any] = attrs.field(factory=dict)
 
     @classmethod
+    def new(
+        cls,
+        *,
+        class_: str | None = None,
+        module: Any = None,
+        args: Sequence[Any] = (),
+        **fields: Any,
+    ) -> "Job":
+        """Make a job by the name of its class, or by its worker.
+
+        `Job.new(class_="Mailer", args=[42], queue="mail")` is for workers that this
+        program does not have; `Job.new(module=welcome, args=[42])` is
+        `welcome.new(42)`. Kiq's workers are modules.
+
+        Args:
+            class_: the name of the worker.
+            module: the worker itself, or its name.
+            args: the arguments, by position.
+            **fields: what else its payload says, as in `set`.
+
+        Raises:
+            ConfigError: it needs exactly one of *class_* and *module*.
+            TypeError: the worker does not take such arguments.
+            EncodeError: one holds what JSON cannot say, and no hook makes it so.
+        """
+        given: Any = class_ if module is None else module
+        if (class_ is None) == (module is None):
+            raise ConfigError(f"give class_ or module, got {class_!r} and {module!r}")
+        if isinstance(given, str) and given:
+            return cls(job_class=given, args=list(args)).set(**fields)
+        if not hasattr(given, "new"):
+            raise ConfigError(f"a job needs a worker or its name, got {given!r}")
+        made: Job = given.new(*args)
+        return made.set(**fields)
+
+    @classmethod
     def from_map(cls, fields: Mapping[str, Any]) -> Self:
         """Make a job of a mapping such as `{"class": "Mailer", "args": [1]}`.
 
@@ -92,7 +117,7 @@ class Job:
             args=args,
             queue=queue if type(queue) is str and queue else "default",
             jid=jid if type(jid) is str else "",
-            retry=_read_retry(rest.pop("retry", None)),
+            retry=read_retry(rest.pop("retry", None)),
             at=at if isinstance(at, int | float) else None,
             rest=rest,
         )
@@ -183,7 +208,7 @@ class Job:
         span, created_at = rest.get("expires_in"), self.created_at
         if created_at is None or (type(span) is not int and type(span) is not float):
             return None
-        return created_at + span if 0 < span < _MILLISECONDS_FROM else None
+        return created_at + span if 0 < span < MILLISECONDS_FROM else None
 
     @property
     def unique_token(self) -> str | None:
@@ -223,26 +248,3 @@ class Job:
 
 
 _ATTRIBUTES = {field.name for field in attrs.fields(Job)} - {"rest"}
-
-
-def to_ms(seconds: float) -> int:
-    """Return epoch seconds as Sidekiq 8 writes times: whole milliseconds."""
-    return int(seconds * 1000)
-
-
-def read_time(value: Any) -> float | None:
-    """Return a time of any Sidekiq as epoch seconds (wire.md §1.3)."""
-    if type(value) is not int and type(value) is not float:
-        return None
-    if value > _NEVER:
-        return None
-    return value / 1000 if value >= _MILLISECONDS_FROM else float(value)
-
-
-def _read_retry(value: Any) -> Retry:
-    if value is None or type(value) is bool:
-        return value
-    if type(value) is int:
-        return min(max(value, 0), MOST_RETRIES)
-    # Sidekiq takes anything else that is true, such as "5", for its default.
-    return bool(value)

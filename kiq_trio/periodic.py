@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import attrs
 
 from kiq_trio import options as of_worker
+from kiq_trio._fields import to_ms
 from kiq_trio._plan import CatchUp, Plan
 from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError, EncodeError
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 from kiq_trio.worker import AnyWorker, FunctionWorker
 from kiq_trio.worker_class import Worker, as_worker
 

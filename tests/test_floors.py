@@ -14,6 +14,7 @@ FLOORS: dict[str, int] = {
     "errors": 0,
     "_checks": 1,
     "_crontab_fields": 1,
+    "_fields": 1,
     "_plan": 1,
     "_wall_clock": 1,
     "_hints": 1,

@@ -1,8 +1,9 @@
 """Says which lock a unique job must get to be stored."""
 
 from kiq_trio import encoder
+from kiq_trio._fields import to_ms
 from kiq_trio.errors import ConfigError
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 from kiq_trio.spans import check_span
 from kiq_trio.unique import UNTIL_START, UNTIL_SUCCESS, Lock, make_token
 

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from kiq_trio._fields import read_time, to_ms
 from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.errors import ConfigError, DecodeError
-from kiq_trio.job import Job, read_time, to_ms
+from kiq_trio.job import Job
 from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 

@@ -21,9 +21,10 @@ from typing import Any, TypeAlias, assert_never
 import attrs
 
 from kiq_trio import encoder
+from kiq_trio._fields import to_ms
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 from kiq_trio.job import Retry as Times
 from kiq_trio.options import LONGEST_RETRY_FOR
 from kiq_trio.spans import is_span

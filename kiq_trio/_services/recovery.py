@@ -4,9 +4,10 @@ A job that takes its process with it would kill one after the other. Each recove
 leaves a stamp in the payload; the third within three days sends it to the dead set.
 """
 
+from kiq_trio._fields import read_time, to_ms
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
-from kiq_trio.job import Job, read_time, to_ms
+from kiq_trio.job import Job
 from kiq_trio.unique import lock_of
 
 POISON_LIMIT = 3

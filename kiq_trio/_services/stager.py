@@ -12,6 +12,7 @@ import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
+from kiq_trio._fields import to_ms
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._store.inspecting import count_shown
 from kiq_trio._store.keys import DEAD
@@ -20,7 +21,7 @@ from kiq_trio._store.staging import Due, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import DecodeError, EncodeError
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 
 logger = logging.getLogger("kiq_trio.stager")
 

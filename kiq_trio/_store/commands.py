@@ -1,6 +1,26 @@
 """Every Redis command that the store sends, in a script or by itself.
 
-A user of Redis (ACL) who may run jobs needs these, and the keys of `keys.py`.
+A user of Redis (ACL) who may run jobs needs these, those of the connection, and the
+keys of `keys.py`: `acl_rules` puts them together.
+"""
+
+from kiq_trio._store.keys import KEYS
+
+COMMANDS_OF_CONNECTIONS = (
+    "AUTH",
+    "CLIENT|ID",
+    "CLIENT|SETNAME",
+    "CLIENT|UNBLOCK",
+    "HELLO",
+    "INFO",
+    "PING",
+    "SCRIPT|LOAD",
+    "SELECT",
+)
+"""Of ours, and of redis-py's, which beats and serves programs without Trio.
+
+It would tell its version by `CLIENT SETINFO`, which Redis 7.0 does not know; where
+that is refused, it goes on without.
 """
 
 COMMANDS_OF_SCRIPTS = (
@@ -79,3 +99,16 @@ COMMANDS = (
     "ZRANGE",
     "ZSCAN",
 )
+
+
+def acl_rules() -> tuple[str, ...]:
+    """Return what a user of Redis needs to do everything that kiq_trio does.
+
+    But for what a program asks of `kiq.redis` by itself. The keys first, then the
+    commands.
+    """
+    commands = {*COMMANDS_OF_CONNECTIONS, *COMMANDS_OF_SCRIPTS, *COMMANDS}
+    return (
+        *dict.fromkeys(f"~{key.glob}" for key in KEYS),
+        *(f"+{command.lower()}" for command in sorted(commands)),
+    )

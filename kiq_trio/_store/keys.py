@@ -17,8 +17,13 @@ class Key(NamedTuple):
 
     @property
     def glob(self) -> str:
-        """The pattern as Redis' ACL wants it: `kiq:backup|ID` is `kiq:backup|*`."""
-        return re.sub(r"[A-Z]+", "*", self.pattern)
+        """The pattern as Redis' ACL wants it: `kiq:backup|ID` is `kiq:backup|*`.
+
+        An id is a host, a process and a nonce, in Ruby as here (wire.md §4.1); where
+        it begins the name, that much must be said, lest it be every key there is.
+        """
+        pattern = re.sub(r"^ID", "*:*:*", self.pattern)
+        return re.sub(r"[A-Z]+", "*", pattern)
 
 
 QUEUES = "queues"

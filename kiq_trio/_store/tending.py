@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
+from kiq_trio._fields import to_ms
 from kiq_trio._store.browsing import (
     SETS,
     Placed,
@@ -21,7 +22,7 @@ from kiq_trio._store.paging import PAGE, pages
 from kiq_trio._store.removing import Removal, remove
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import EncodeError
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 
 Deed: TypeAlias = Callable[[Sequence[Placed]], Awaitable[int]]
 

@@ -8,8 +8,8 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import ConfigError, Ended, JobTimeoutError, worker
+from kiq_trio._fields import to_ms
 from kiq_trio._wire.clock import TrioClock
-from kiq_trio.job import to_ms
 from tests.journey.conftest import KiqMaker, Recorder, places
 
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from kiq_trio import Job, Kiq, worker
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
-from kiq_trio.events import Ended
+from kiq_trio.events import Ended, Started
 from tests.journey.conftest import KiqMaker, Recorder, places
 
 DAY = 86_400.0
@@ -186,6 +186,36 @@ async def test_a_job_for_later_starts_when_it_is_due_and_not_before(
         await recorder.heard("Succeeded")
 
     assert 3600 <= started[0] - asked < 3610
+
+
+@pytest.mark.parametrize("queue", ["a-b", "a_b", "a.b", "a:b", "B-2_c.d"])
+async def test_a_job_for_later_comes_to_a_queue_of_any_name(
+    autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder, queue: str
+) -> None:
+    @worker(queue=queue)
+    async def noop() -> None: ...
+
+    async with make_kiq(workers=[noop], queues={queue: 1}) as kiq:
+        job = await kiq.enqueue(noop.new(), in_=60)
+        event = await recorder.heard("Started")
+
+    assert isinstance(event, Started)
+    assert (event.job.jid, event.job.queue) == (job.jid, queue)
+
+
+async def test_without_schedulers_what_is_for_later_is_left_to_other_processes(
+    autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder
+) -> None:
+    @worker()
+    async def noop() -> None: ...
+
+    async with make_kiq(workers=[noop], schedulers=[]) as kiq:
+        await kiq.enqueue(noop.new(), in_=60)
+        await trio.sleep(DAY)
+        assert list(await places(kiq)) == ["schedule"]
+
+        async with make_kiq(server=True, queues={"other": 1}):
+            await recorder.heard("Succeeded")
 
 
 @pytest.mark.parametrize("swallow", [False, True])

@@ -2,10 +2,11 @@
 
 import pytest
 
+from kiq_trio._fields import to_ms
 from kiq_trio._pipeline.gate import Gate
 from kiq_trio._pipeline.recalls import SKEW, Recall, Recalls
 from kiq_trio.events import Aborted
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 from tests.conftest import EPOCH
 
 HOUR = 3_600.0

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiq_trio._fields import to_ms
 from kiq_trio._pipeline.settlement import (
     Circumstances,
     describe,
@@ -21,7 +22,7 @@ from kiq_trio._pipeline.settlement import (
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry
 from kiq_trio.encoder import encode
 from kiq_trio.events import Aborted, Failed, Interrupted, Snoozed, Succeeded
-from kiq_trio.job import Job, to_ms
+from kiq_trio.job import Job
 from kiq_trio.verdicts import DISCARD, KILL, Wish
 
 NOW = 1_795_318_226.776

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from kiq_trio.config import make_config
+from kiq_trio.config import OPTIONS, make_config
 from kiq_trio.errors import ConfigError
 from kiq_trio.queue import Queue
 from kiq_trio.timing import Timing
@@ -55,6 +55,12 @@ def test_the_message_names_the_option_the_value_and_what_is_allowed(
         make_config(options)
 
 
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "redis_url"])
+def test_every_option_refuses_what_it_cannot_be_by_its_name(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}.* got <object object"):
+        make_config({name: object()})
+
+
 def test_two_workers_of_one_name_are_refused() -> None:
     @worker(name="greet")
     async def other() -> None: ...
@@ -102,6 +108,10 @@ def test_the_connections_span_goes_before_that_of_the_timing() -> None:
 )
 def test_the_defaults_are_kiqs(name: str, default: object) -> None:
     assert getattr(make_config({}), name) == default
+
+
+def test_a_lead_lasts_as_long_as_kiqs() -> None:
+    assert (Timing().lead, Timing().renewal) == (30, 10)
 
 
 @pytest.mark.parametrize(

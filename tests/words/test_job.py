@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_trio.errors import DecodeError, EncodeError
-from kiq_trio.job import Job, read_time, to_ms
+from kiq_trio._fields import read_time, to_ms
+from kiq_trio.config import make_config
+from kiq_trio.errors import ConfigError, DecodeError, EncodeError
+from kiq_trio.job import Job
+from kiq_trio.worker import worker
+from kiq_trio.worker_class import Worker
 
 json_values = st.recursive(
     st.none()
@@ -234,3 +238,38 @@ def test_setting_a_field_leaves_the_job_as_it_was() -> None:
     other = job.set(retry_count=0)
 
     assert (job.rest, other.rest) == ({"bid": "b"}, {"bid": "b", "retry_count": 0})
+
+
+@worker(queue="mail", retry=3)
+async def welcome(user_id: int, locale: str = "en") -> None: ...
+
+
+def test_a_job_is_made_by_the_name_of_its_class_or_by_its_worker() -> None:
+    named = Job.new(class_="Billing::Remind", args=[1], queue="low", bid="b")
+
+    assert named == Job(
+        job_class="Billing::Remind", args=[1], queue="low", rest={"bid": "b"}
+    )
+    assert Job.new(module="Billing::Remind").job_class == "Billing::Remind"
+    assert Job.new(module=welcome, args=[1, "fr"]) == welcome.new(1, "fr")
+    assert Job.new(module=welcome, args=[1], retry=False) == welcome.new(1).set(
+        retry=False
+    )
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"class_": "A", "module": "A"}, {"class_": ""}, {"module": 5}]
+)
+def test_a_job_needs_one_worker_and_no_more(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"class_ or module|a worker or its name"):
+        Job.new(**given)
+
+
+def test_a_job_finds_the_worker_it_was_made_by() -> None:
+    class Remind(Worker):
+        async def perform(self) -> None: ...
+
+    config = make_config({"workers": [welcome, Remind]})
+
+    assert config.workers[welcome.new(1).job_class] is welcome
+    assert config.workers[Job.new(module=Remind).job_class].name == "Remind"
