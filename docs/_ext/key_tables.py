@@ -1,10 +1,12 @@
 """Tables of the keys in Redis and of the scripts, made from what the program uses.
 
-The directive `key-table` shows the table in `_store/keys.py`, with the scripts
-whose headers name each key; `script-list` shows the headers themselves.
+The directive `key-table` shows the table in `_store/key_table.py`, with the scripts
+whose headers name each key, and `deletion-table` what follows if somebody deletes one;
+`script-list` shows the headers themselves, `acl-rules` what a user needs.
 """
 
 import re
+import textwrap
 
 from docutils import nodes
 from option_tables import make_paragraph, make_table
@@ -12,7 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from kiq_trio._store.keys import KEYS
+from kiq_trio._store.commands import acl_rules
+from kiq_trio._store.key_table import KEYS
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.script import Script
 
@@ -40,6 +43,25 @@ class KeyTable(SphinxDirective):
         ]
         titles = ("key", "type", "meaning", "scripts")
         return [make_table(titles, (22, 8, 40, 30), rows)]
+
+
+class DeletionTable(SphinxDirective):
+    """The directive `deletion-table`."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a row for each key."""
+        rows = [(f"`{key.pattern}`", key.deleted) for key in KEYS]
+        return [make_table(("key", "if it is deleted"), (25, 75), rows)]
+
+
+class AclRules(SphinxDirective):
+    """The directive `acl-rules`, as a line of redis.conf."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the line, cut so that it can be read."""
+        line = " ".join(("user jobs on >PASSWORD resetkeys -@all", *acl_rules()))
+        cut = textwrap.wrap(line, 88, break_on_hyphens=False)
+        return [nodes.literal_block(text="\n  ".join(cut), language="text")]
 
 
 class ScriptList(SphinxDirective):
@@ -87,5 +109,7 @@ def describe(script: Script) -> nodes.definition_list_item:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Make the directives known to Sphinx."""
     app.add_directive("key-table", KeyTable)
+    app.add_directive("deletion-table", DeletionTable)
     app.add_directive("script-list", ScriptList)
+    app.add_directive("acl-rules", AclRules)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

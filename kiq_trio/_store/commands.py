@@ -1,10 +1,10 @@
 """Every Redis command that the store sends, in a script or by itself.
 
 A user of Redis (ACL) who may run jobs needs these, those of the connection, and the
-keys of `keys.py`: `acl_rules` puts them together.
+keys of `key_table.py`: `acl_rules` puts them together.
 """
 
-from kiq_trio._store.keys import KEYS
+from kiq_trio._store.key_table import KEYS
 
 COMMANDS_OF_CONNECTIONS = (
     "AUTH",

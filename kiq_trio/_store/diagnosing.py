@@ -6,11 +6,11 @@ from typing import Any
 import attrs
 
 from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.key_table import KEYS
 from kiq_trio._store.keys import (
     BACKUPS,
     DEAD,
     GRAVES,
-    KEYS,
     PAUSED,
     PROCESSES,
     QUEUES,

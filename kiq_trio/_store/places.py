@@ -17,7 +17,7 @@ class Place(NamedTuple):
 
     Attributes:
         state: what is said of a job that is there.
-        key: the pattern of its key in `keys.py`; empty outside of Redis.
+        key: the pattern of its key in `key_table.py`; empty outside of Redis.
         meaning: how long it is there.
     """
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from kiq_trio._store import keys
-from kiq_trio._store.commands import COMMANDS, COMMANDS_OF_SCRIPTS
-from kiq_trio._store.keys import KEYS
+from kiq_trio._store.commands import COMMANDS, COMMANDS_OF_SCRIPTS, acl_rules
+from kiq_trio._store.key_table import KEYS
 from kiq_trio._store.scripts import SCRIPTS
 
 PATTERNS = {key.pattern for key in KEYS}
@@ -46,6 +46,14 @@ def test_a_pattern_reads_as_redis_acl_wants_it() -> None:
     assert globs["kiq:backup|ID"] == "kiq:backup|*"
     assert globs["stat:processed:DAY"] == "stat:processed:*"
     assert globs["queues"] == "queues"
+    assert globs["ID:work"] == "*:*:*:work"
+
+
+def test_no_right_is_to_every_key_or_to_what_looks_through_all_at_once() -> None:
+    rules = set(acl_rules())
+
+    assert rules.isdisjoint({"~*", "allkeys", "+@all"})
+    assert rules.isdisjoint({"+keys", "+flushdb", "+flushall", "+config"})
 
 
 def test_every_header_of_a_script_names_keys_of_the_table() -> None:

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from kiq_trio._store.fetching import Delivery
-from kiq_trio._store.keys import DEAD, GRAVES, KEYS, RETRY, SCHEDULE
+from kiq_trio._store.key_table import KEYS
+from kiq_trio._store.keys import DEAD, GRAVES, RETRY, SCHEDULE
 from kiq_trio._store.places import PLACES, SETTLED, WAYS, Place
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import (
