@@ -167,7 +167,7 @@ class Config:
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
     queues: dict[str, Queue] = attrs.field(
-        factory=lambda: {"default": 25}, converter=make_queues
+        factory=lambda: {"default": Queue()}, converter=make_queues
     )
     periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=_periodics)
     server: bool = attrs.field(default=True, validator=instance(bool, "True or False"))
