@@ -81,9 +81,10 @@ class Job:
             raise ConfigError(f"give class_ or module, got {class_!r} and {module!r}")
         if isinstance(given, str) and given:
             return cls(job_class=given, args=list(args)).set(**fields)
-        if not hasattr(given, "new"):
+        make = getattr(given, "new", None)
+        if make is None:
             raise ConfigError(f"a job needs a worker or its name, got {given!r}")
-        made: Job = given.new(*args)
+        made: Job = make(*args)
         return made.set(**fields)
 
     @classmethod
