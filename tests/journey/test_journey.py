@@ -302,6 +302,25 @@ async def test_a_job_nested_too_deeply_for_ruby_is_kept_and_disturbs_nobody(
         assert await places(kiq) == {"dead": [deep]}
 
 
+async def test_a_failed_job_counts_as_processed_as_well(
+    autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder
+) -> None:
+    @worker()
+    async def odd(number: int) -> None:
+        if number % 2:
+            raise ValueError(number)
+
+    async with make_kiq(workers=[odd]) as kiq:
+        await kiq.enqueue_many(odd.new(n) for n in range(5))
+        await recorder.heard("Failed", times=2)
+        await kiq.wait_idle()
+
+    async with make_kiq(server=False) as kiq:
+        told = await kiq.redis.raw("MGET", "stat:processed", "stat:failed")
+
+    assert told == [b"5", b"2"]
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -15,6 +15,11 @@ def test_every_key_is_in_the_table_once() -> None:
     assert len(PATTERNS) == len(KEYS)
 
 
+def test_the_lead_of_a_sidekiq_cluster_is_left_to_sidekiq() -> None:
+    assert keys.LEADER == "kiq:leader"
+    assert not any("dear" in pattern for pattern in PATTERNS)
+
+
 def test_every_function_makes_a_name_that_the_table_knows() -> None:
     made = {
         keys.queue_key("NAME"),
