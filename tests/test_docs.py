@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import typer
 
+from kiq_trio import Config
 from kiq_trio.cli.app import app
 from tests.fragments import Fragment, read_fragments, read_programs
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "kiq_trio"
+EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 GUIDES = [*sorted(DOCS.glob("guides/*.md")), *sorted(DOCS.glob("migrating/*.md"))]
 
@@ -125,10 +127,14 @@ def test_a_test_that_is_named_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_room_that_is_named_exists(page: Path) -> None:
+def test_a_module_that_is_named_exists(page: Path) -> None:
     named = re.findall(r"`(?:kiq_trio/)?(_?[\w/]*\w\.py)`", page.read_text())
 
-    missing = [room for room in named if not (PACKAGE / room).exists()]
+    missing = [
+        name
+        for name in named
+        if not any((folder / name).exists() for folder in (PACKAGE, EXAMPLES, ROOT))
+    ]
 
     assert missing == []
 
@@ -145,6 +151,14 @@ def test_every_command_has_a_row_in_a_table() -> None:
     ]
 
     assert set(rows) == set(there)
+
+
+def test_the_unit_for_systemd_leaves_jobs_their_time() -> None:
+    page = (DOCS / "production.md").read_text()
+    [seconds] = re.findall(r"^TimeoutStopSec=(\d+)$", page, re.MULTILINE)
+
+    # As running.md says: five seconds more than jobs have to finish.
+    assert int(seconds) >= Config().shutdown_timeout + 5
 
 
 def test_the_line_for_systemd_mends_a_file_and_minds_none(tmp_path: Path) -> None:

@@ -120,12 +120,13 @@ def ask(request: urllib.request.Request) -> Any:
 
 
 @pytest.mark.slow
-def test_the_tests_of_the_example_pass() -> None:
+@pytest.mark.parametrize("module", ["test_jobs.py", "test_shop.py"])
+def test_the_tests_of_the_example_pass(module: str) -> None:
     # Named, in case the package was installed before it had a plugin.
     plugins = ("-p", "pytest_kiq_trio", "-p", "no:cacheprovider")
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugins, EXAMPLES / "test_jobs.py"],
+        [sys.executable, "-m", "pytest", "-q", *plugins, EXAMPLES / module],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -161,6 +162,34 @@ def test_the_service_runs_what_another_process_enqueues(tmp_path: Path) -> None:
         said, _ = service.communicate(timeout=LONG)
 
     assert service.returncode == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_the_shop_of_the_tutorial_says_what_the_tutorial_says(tmp_path: Path) -> None:
+    url = f"embedded://{tmp_path / 'redis'}"
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text()
+    [of_client] = re.findall(r"```\n(tea is to be.*?)```", tutorial, re.DOTALL)
+    [of_service] = re.findall(r"```\n(to user 42.*?)```", tutorial, re.DOTALL)
+    awaited = set(of_service.splitlines())
+
+    with started("run", "shop:kiq", url=url, cwd=EXAMPLES) as service:
+        assert service.stdout is not None
+        client = subprocess.run(
+            [sys.executable, "shop.py"],
+            cwd=EXAMPLES,
+            env={**os.environ, "REDIS_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONG,
+        )
+        assert (client.returncode, client.stderr) == (0, "")
+        assert client.stdout == of_client
+        while awaited:
+            line = service.stdout.readline()
+            assert line, f"the service ended by itself, without {awaited}"
+            awaited.discard(line.rstrip("\n"))
 
 
 def test_the_periodic_jobs_come_by_the_clock(
