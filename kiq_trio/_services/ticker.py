@@ -129,7 +129,7 @@ class Ticker:
             logger.error(
                 "the last tick of %s cannot have been at %s: it begins anew",
                 one.name,
-                last,
+                last.encode(errors="backslashreplace").decode(),
             )
             return -1
         return one.plan.next_after(int(last))

@@ -15,7 +15,7 @@ from kiq_trio._store.keys import (
     calls_key,
 )
 from kiq_trio._store.paging import Keys, pages
-from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._store.scripts import BURY, BURY_ORPHAN, DRAIN
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
@@ -67,7 +67,7 @@ async def bury_orphan(redis: Redis, identity: str) -> bool:
 async def read_graves(redis: Redis) -> list[str]:
     """Return the ids that wait to be drained."""
     reply = await persist_one(redis, ("SMEMBERS", GRAVES))
-    return sorted(identity.decode() for identity in reply)
+    return sorted(read_names(reply))
 
 
 async def read_orphans(redis: Redis) -> set[str]:
@@ -79,13 +79,17 @@ async def read_orphans(redis: Redis) -> set[str]:
     backups = await persist_one(redis, ("SMEMBERS", BACKUPS))
     graves = await persist_one(redis, ("SMEMBERS", GRAVES))
     registered = await persist_one(redis, ("HKEYS", PROCESSES))
-    return {identity.decode() for identity in {*backups} - {*graves} - {*registered}}
+    return set(read_names({*backups} - {*graves} - {*registered}))
 
 
 async def read_grave(redis: Redis, identity: str) -> list[Held]:
     """Return the jobs that *identity* held, oldest first for each queue."""
     reply = await persist_one(redis, ("HGETALL", backup_key(identity)))
-    held = [_held(field.decode(), raw) for field, raw in read_pairs(reply)]
+    # A hand's work may have any name, and must be found again by it.
+    held = [
+        _held(field.decode(errors="surrogateescape"), raw)
+        for field, raw in read_pairs(reply)
+    ]
     return sorted(held, key=_age)
 
 
@@ -128,12 +132,13 @@ def _command(
     args: list[Argument] = [identity, *limits]
     for move in moves:
         held = move.held
+        args += (held.delivery_id.encode(errors="surrogateescape"), held.raw)
         if move.to_dead:
-            args += (held.delivery_id, held.raw, "", _PLACE_OF_DEAD, move.payload)
+            args += ("", _PLACE_OF_DEAD, move.payload)
             args += _lock_args(keys, move.lock)
         else:
             place = keys.place_of(held.queue)
-            args += (held.delivery_id, held.raw, held.queue, place, move.payload)
+            args += (held.queue, place, move.payload)
             args += _NO_LOCK
     return DRAIN(keys.names, args)
 

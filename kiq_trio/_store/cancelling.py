@@ -12,7 +12,7 @@ from kiq_trio._store.doubt import persist_one
 from kiq_trio._store.keys import BACKUPS, QUEUES, RETRY, SCHEDULE, backup_key
 from kiq_trio._store.ordering import Order, give
 from kiq_trio._store.paging import PAGE
-from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._store.tending import delete
 from kiq_trio._wire.client import Redis
 from kiq_trio.errors import DecodeError
@@ -62,15 +62,15 @@ async def _find_waiting(
     redis: Redis, jid: str, is_meant: Callable[[Job], bool]
 ) -> list[Placed]:
     names = await persist_one(redis, ("SMEMBERS", QUEUES))
-    queues = sorted(place_of_queue(name.decode()) for name in names)
+    queues = sorted(map(place_of_queue, read_names(names)))
     found = await find(redis, [SCHEDULE, RETRY, *queues], Wanted(jid=jid))
     return [one for one in found if one.job is not None and is_meant(one.job)]
 
 
 async def _is_held(redis: Redis, jid: str, is_meant: Callable[[Job], bool]) -> bool:
     """Whether any process, dead or alive, holds the job."""
-    for identity in sorted(await persist_one(redis, ("SMEMBERS", BACKUPS))):
-        key = backup_key(identity.decode())
+    identities = read_names(await persist_one(redis, ("SMEMBERS", BACKUPS)))
+    for key in sorted(map(backup_key, identities)):
         cursor = b"0"
         while True:
             command = ("HSCAN", key, cursor, "COUNT", PAGE)

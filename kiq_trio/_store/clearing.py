@@ -11,6 +11,7 @@ from kiq_trio._store.keys import (
     queue_key,
 )
 from kiq_trio._store.locking import free_all
+from kiq_trio._store.replies import read_names
 from kiq_trio._wire.client import Redis
 
 
@@ -27,8 +28,8 @@ async def clear(redis: Redis) -> None:
     names = await persist_one(redis, ("SMEMBERS", QUEUES))
     identities = await persist_one(redis, ("SMEMBERS", BACKUPS))
     doomed = [
-        *(queue_key(name.decode()) for name in names),
-        *(backup_key(identity.decode()) for identity in identities),
+        *map(queue_key, read_names(names)),
+        *map(backup_key, read_names(identities)),
     ]
     command = ("UNLINK", *doomed, QUEUES, SCHEDULE, RETRY, DEAD)
     await persist_one(redis, command)

@@ -121,7 +121,10 @@ class _Look:
         fit = [identity for identity in ids if self._fits(identity)]
         replies = await self._ask([("HGETALL", identity) for identity in fit])
         return {
-            identity: {field.decode(): value for field, value in read_pairs(reply)}
+            identity: {
+                field.decode(errors="replace"): value
+                for field, value in read_pairs(reply)
+            }
             for identity, reply in zip(fit, replies, strict=True)
         }
 

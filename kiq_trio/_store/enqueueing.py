@@ -120,7 +120,7 @@ def read_verdict(reply: Any) -> Exception | Refusals | None:
     if isinstance(reply, int) or not reply:
         return None
     return {
-        jid.decode(): Duplicate(owner.decode()) if owner else Full()
+        jid.decode(): Duplicate(owner.decode(errors="replace")) if owner else Full()
         for jid, owner in zip(reply[::2], reply[1::2], strict=True)
     }
 

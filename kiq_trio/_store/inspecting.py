@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kiq_trio._store.doubt import persist, persist_one, raise_first
 from kiq_trio._store.keys import PROCESSES, SHOWN, backup_key, queue_key
+from kiq_trio._store.replies import read_names
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 
@@ -32,4 +33,4 @@ async def read_strangers(redis: Redis, identity: str) -> list[str]:
     """Return the registered processes other than *identity*, Ruby's included."""
     ours = await persist_one(redis, ("HKEYS", PROCESSES))
     shown = await persist_one(redis, ("SMEMBERS", SHOWN))
-    return sorted({one.decode() for one in {*ours, *shown}} - {identity})
+    return sorted({*read_names([*ours, *shown])} - {identity})

@@ -14,10 +14,13 @@ from kiq_trio._store.keys import (
     backup_key,
     calls_key,
 )
-from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._store.scripts import BEAT, LEAVE, REGISTER
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
+
+_DIGITS = 19
+"""A counter has no more; what has was never counted."""
 
 _OUTRUN = -1
 _STARTS = 2**52
@@ -106,9 +109,18 @@ async def leave(redis: Redis, identity: str) -> bool:
 async def read_counters(redis: Redis) -> dict[str, int]:
     """Return the beat counter of every registered process.
 
+    What a hand has put there that is no counter is left out: it never moves, and
+    cannot be compared with one.
+
     Raises:
         redis.exceptions.RedisError: no answer, and no second try: a gap in what an
             observer sees must be visible to it.
     """
     reply = await redis.raw("HGETALL", PROCESSES)
-    return {identity.decode(): int(counter) for identity, counter in read_pairs(reply)}
+    counters = dict(read_pairs(reply))
+    known = ((name, counters[name.encode()]) for name in read_names(counters))
+    return {
+        name: int(counter)
+        for name, counter in known
+        if counter.isdigit() and len(counter) <= _DIGITS
+    }

@@ -1,6 +1,7 @@
 """Reading replies whose shape differs between versions of Redis' protocol."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 
@@ -9,6 +10,18 @@ def read_pairs(reply: Any) -> list[tuple[bytes, bytes]]:
     if isinstance(reply, dict):
         return list(reply.items())
     return list(zip(reply[::2], reply[1::2], strict=True))
+
+
+def read_names(reply: Iterable[bytes]) -> list[str]:
+    """Return the names in *reply* without those that are none of ours or Sidekiq's.
+
+    All of these are UTF-8. What else a hand has put among them harms nobody so.
+    """
+    names: list[str] = []
+    for raw in reply:
+        with suppress(UnicodeDecodeError):
+            names.append(raw.decode())
+    return names
 
 
 def read_scores(reply: Any) -> list[tuple[bytes, float]]:

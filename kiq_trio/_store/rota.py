@@ -14,6 +14,9 @@ from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument
 from kiq_trio.errors import ConfigError, DecodeError
 
+_DIGITS = 12
+"""A time in epoch seconds has no more."""
+
 
 @attrs.frozen
 class Listed:
@@ -130,7 +133,13 @@ def _read(
         worker=text_of("worker"),
         queue=text_of("queue"),
         args=args if isinstance(args, list) else (),
-        last_tick=int(last) if last is not None and last.isdigit() else None,
+        last_tick=_read_tick(last),
         next_tick=next_tick,
         is_paused=is_paused,
     )
+
+
+def _read_tick(last: bytes | None) -> int | None:
+    """Return when a tick was, if it can have been then."""
+    is_time = last is not None and last.isdigit() and len(last) <= _DIGITS
+    return int(last) if last is not None and is_time else None

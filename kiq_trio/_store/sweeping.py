@@ -2,6 +2,7 @@
 
 from kiq_trio._store.doubt import persist_one
 from kiq_trio._store.keys import BACKUPS, GRAVES, PROCESSES, backup_key
+from kiq_trio._store.replies import read_names
 from kiq_trio._wire.client import Redis
 
 _PAGE = 1_000
@@ -20,7 +21,7 @@ async def adopt_strays(redis: Redis) -> list[str]:
     while True:
         command = ("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", _PAGE)
         cursor, keys = await persist_one(redis, command)
-        found.update(key.decode().removeprefix(prefix) for key in keys)
+        found.update(key.removeprefix(prefix) for key in read_names(keys))
         if cursor == b"0":
             break
     if not found:
@@ -30,7 +31,7 @@ async def adopt_strays(redis: Redis) -> list[str]:
         *await persist_one(redis, ("SMEMBERS", GRAVES)),
         *await persist_one(redis, ("HKEYS", PROCESSES)),
     }
-    strays = sorted(found - {identity.decode() for identity in known})
+    strays = sorted(found.difference(read_names(known)))
     if strays:
         await persist_one(redis, ("SADD", BACKUPS, *strays))
     return strays

@@ -81,7 +81,7 @@ async def read_ticks(redis: Redis, names: Sequence[str]) -> Reading:
     return Reading(
         int(seconds) + int(micros) / 1_000_000,
         {
-            name: tick.decode(errors="replace")
+            name: tick.decode(errors="surrogateescape")
             for name, tick in zip(names, ticks, strict=True)
             if tick is not None
         },
@@ -106,7 +106,9 @@ async def tick(redis: Redis, tickings: Sequence[Ticking]) -> list[Verdict | Exce
 
 def _command(ticking: Ticking) -> Command:
     order = ticking.order
-    args: list[Argument] = [ticking.name, ticking.last, ticking.tick]
+    # A hand may have written it, and it must be the same to be replaced.
+    last = ticking.last.encode(errors="surrogateescape")
+    args: list[Argument] = [ticking.name, last, ticking.tick]
     if order is None:
         return TICK([TICKS, PAUSED_PERIODICS, QUEUES, QUEUES], [*args, "", "", "", 0])
     keys = [TICKS, PAUSED_PERIODICS, queue_key(order.queue), QUEUES]

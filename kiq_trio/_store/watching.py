@@ -8,7 +8,7 @@ import attrs
 from kiq_trio import encoder
 from kiq_trio._store.doubt import persist, raise_first
 from kiq_trio._store.keys import PROCESSES, SHOWN, work_key
-from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 from kiq_trio.errors import DecodeError
@@ -93,7 +93,7 @@ async def read_processes(redis: Redis) -> list[ProcessView]:
     replies = raise_first(await persist(redis, reads))
     shown, registered, (seconds, micros) = replies
     now = int(seconds) + int(micros) / 1_000_000
-    ours = {one.decode() for one in registered}
+    ours = set(read_names(registered))
     names = sorted({one.decode(errors="replace") for one in shown} | ours)
     reads = [("HMGET", name, *_FIELDS) for name in names]
     rows = raise_first(await persist(redis, reads)) if reads else []

@@ -5,6 +5,7 @@ control characters, and is never taken for markup.
 """
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -113,8 +114,22 @@ def _make_console(sheet: Sheet, width: int) -> Console:
 
 
 def print_json(fields: Mapping[str, Any]) -> None:
-    """Print *fields* as one line of JSON."""
-    print(json.dumps(fields), flush=True)
+    """Print *fields* as one line of JSON.
+
+    A number that JSON has no word for, such as the infinite score of a hand's work in
+    Redis, becomes null.
+    """
+    print(json.dumps(_finite(fields)), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
 
 
 def printable(value: Any) -> str:

@@ -6,6 +6,7 @@ from kiq_trio.cli.answering import (
     Column,
     Sheet,
     make_sheet,
+    print_json,
     print_sheet,
     printable,
     tell_span,
@@ -26,6 +27,16 @@ def test_only_texts_are_cut_and_no_more_than_needed(
     one, two, *_ = sheet.fit(width).columns
     assert all(len(row[0]) <= (one.width or 0) for row in sheet.rows)
     assert all(len(row[1]) <= (two.width or 0) for row in sheet.rows)
+
+
+def test_json_has_no_number_that_json_does_not_know(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_json({"items": [{"at": float("-inf")}, {"at": 1.5}], "n": float("nan")})
+
+    assert capsys.readouterr().out == (
+        '{"items": [{"at": null}, {"at": 1.5}], "n": null}\n'
+    )
 
 
 def test_a_sheet_is_printed_without_blanks_at_the_end(
