@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from kiq_trio.cli.answering import (
     Column,
@@ -25,8 +26,8 @@ def test_only_texts_are_cut_and_no_more_than_needed(
 
     assert fitted == whole or fitted >= width
     one, two, *_ = sheet.fit(width).columns
-    assert all(len(row[0]) <= (one.width or 0) for row in sheet.rows)
-    assert all(len(row[1]) <= (two.width or 0) for row in sheet.rows)
+    assert all(cell_len(row[0]) <= (one.width or 0) for row in sheet.rows)
+    assert all(cell_len(row[1]) <= (two.width or 0) for row in sheet.rows)
 
 
 def test_json_has_no_number_that_json_does_not_know(
