@@ -12,18 +12,17 @@ The blocks below nest in this order, and leaving them is the graceful stop: each
 service runs until nobody depends on it. All share one deadline.
 """
 
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
-from redis.exceptions import ResponseError
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
-from kiq_trio._pipeline.entry import Entry
+from kiq_trio._pipeline.emptying import empty
 from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.candidate import Candidate
@@ -45,13 +44,8 @@ from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
 
-logger = logging.getLogger("kiq_trio")
-
 # Once a minute in production: only in case that the clock of Redis is put forward.
 _LOOKS_AT_TICKS = 12
-
-# Of a thousand jobs a log needs no more names than these, and their number.
-_MOST_NAMES = 20
 
 
 @attrs.define(eq=False)
@@ -103,7 +97,7 @@ async def open_house(
             may_wait=config.on_full == "wait",
         )
         house = House(redis, buffer, stop)
-        async with background(buffer.run, stop.in_time(_flush(buffer))):
+        async with background(buffer.run, stop.in_time(partial(empty, buffer))):
             if not config.server:
                 async with _stopping(stop, config):
                     yield house
@@ -235,25 +229,3 @@ async def _campaigning(
     )
     async with background(candidate.run, stop.in_time(candidate.resign)):
         yield
-
-
-def _flush(buffer: Buffer) -> Callable[[], Awaitable[None]]:
-    async def flush() -> None:
-        try:
-            await buffer.flush()
-        except ResponseError:
-            logger.error("Redis refuses what is left in memory")
-        finally:
-            _name("not confirmed by Redis, which may have them", buffer.unconfirmed())
-            _name("never sent to Redis", buffer.unsent())
-            buffer.close()
-
-    return flush
-
-
-def _name(fate: str, jobs: Sequence[Entry]) -> None:
-    if jobs:
-        names = [job.jid for job in jobs[:_MOST_NAMES]]
-        if len(jobs) > _MOST_NAMES:
-            names.append("...")
-        logger.error("jobs that were %s: %d (%s)", fate, len(jobs), ", ".join(names))

@@ -1,26 +1,34 @@
 """The options of a `Kiq`, checked before anything starts."""
 
 import difflib
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from kiq_trio._checks import at_least, callbacks, instance, listed, one_of
+from kiq_trio._checks import at_least, instance, one_of
+from kiq_trio._conversions import (
+    SCHEDULERS,
+    to_client_middleware,
+    to_client_opts,
+    to_on_death,
+    to_on_lead,
+    to_on_lead_lost,
+    to_periodics,
+    to_reporters,
+    to_schedulers,
+    to_server_middleware,
+    to_workers,
+)
 from kiq_trio.errors import ConfigError
-from kiq_trio.middleware import ClientMiddleware, ServerMiddleware, check_middleware
+from kiq_trio.middleware import ClientMiddleware, ServerMiddleware
 from kiq_trio.options import Mourner
-from kiq_trio.periodic import Periodic, gather, read_periodics
+from kiq_trio.periodic import Periodic, gather
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.reporter import Reporter
 from kiq_trio.spans import to_seconds
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker
-from kiq_trio.worker_class import as_worker
-
-SCHEDULERS = ("retry", "schedule")
-"""The sorted sets that hold jobs for later."""
 
 LOG_FORMATS = ("json", "human")
 """What `log_format` may be."""
@@ -29,89 +37,6 @@ LogFormat: TypeAlias = Literal["json", "human"]
 
 TEST_MODES = ("disabled", "sandbox", "inline")
 """What `test_mode` may be."""
-
-
-def _schedulers(given: Any) -> tuple[str, ...]:
-    names = listed("schedulers", given)
-    for name in names:
-        if name not in SCHEDULERS:
-            raise ConfigError(
-                f"schedulers may hold {' and '.join(map(repr, SCHEDULERS))}, "
-                f"got {name!r}"
-            )
-    return names
-
-
-def _reporters(given: Any) -> tuple[Reporter, ...]:
-    reporters = listed("extra_reporters", given)
-    for index, reporter in enumerate(reporters):
-        if not isinstance(reporter, Reporter):
-            raise ConfigError(
-                f"extra_reporters[{index}] must be a Reporter, got {reporter!r}"
-            )
-    return reporters
-
-
-def _periodics(given: Any) -> tuple[Periodic, ...]:
-    return read_periodics(listed("periodics", given))
-
-
-def _workers(given: Any) -> dict[str, AnyWorker]:
-    workers: dict[str, AnyWorker] = {}
-    for index, worker in enumerate(listed("workers", given)):
-        made = as_worker(worker)
-        if made is None:
-            raise ConfigError(
-                f"workers[{index}] must be made by @worker or be a subclass of Worker, "
-                f"got {worker!r}"
-            )
-        if workers.setdefault(made.name, made) is not made:
-            raise ConfigError(f"workers: two are called {made.name!r}")
-    return workers
-
-
-def _on_death(given: Any) -> tuple[Mourner, ...]:
-    mourners = listed("on_death", given)
-    for index, mourner in enumerate(mourners):
-        if not callable(mourner):
-            raise ConfigError(
-                f"on_death[{index}] must be a function of a job and an error, "
-                f"got {mourner!r}"
-            )
-    return mourners
-
-
-def _client_middleware(given: Any) -> tuple[ClientMiddleware, ...]:
-    return check_middleware("client_middleware", listed("client_middleware", given))
-
-
-def _server_middleware(given: Any) -> tuple[ServerMiddleware, ...]:
-    return check_middleware("server_middleware", listed("server_middleware", given))
-
-
-def _client_opts(given: Any) -> dict[str, float]:
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"client_opts must map names to values, got {given!r}")
-    for name in given:
-        if name != "command_timeout":
-            raise ConfigError(
-                f"client_opts may hold 'redis_url' and 'command_timeout', got {name!r}"
-            )
-    seconds = {name: to_seconds(value) for name, value in given.items()}
-    for name, value in seconds.items():
-        if type(value) not in (int, float) or not 0 < value < math.inf:
-            raise ConfigError(
-                f"client_opts[{name!r}] must be more than 0 s, got {value!r}"
-            )
-    return seconds
-
-
-def _on_lead(given: Any) -> tuple[Callable[[], Any], ...]:
-    return callbacks("on_lead", given)
-
-
-def _on_lead_lost(given: Any) -> tuple[Callable[[], Any], ...]:
-    return callbacks("on_lead_lost", given)
 
 
 @attrs.frozen(kw_only=True)
@@ -165,15 +90,15 @@ class Config:
         log_format: "json" or "human", for the lines about jobs in the log.
     """
 
-    workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=_workers)
+    workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=to_workers)
     queues: dict[str, Queue] = attrs.field(
         factory=lambda: {"default": Queue()}, converter=make_queues
     )
-    periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=_periodics)
+    periodics: tuple[Periodic, ...] = attrs.field(default=(), converter=to_periodics)
     server: bool = attrs.field(default=True, validator=instance(bool, "True or False"))
     schedulers: tuple[str, ...] = attrs.field(
         default=SCHEDULERS,
-        converter=_schedulers,
+        converter=to_schedulers,
     )
     shutdown_timeout: float = attrs.field(
         default=25.0, converter=to_seconds, validator=at_least(0)
@@ -194,26 +119,30 @@ class Config:
     dead_timeout: float = attrs.field(
         default=15_552_000.0, converter=to_seconds, validator=at_least(0)
     )
-    on_death: tuple[Mourner, ...] = attrs.field(default=(), converter=_on_death)
+    on_death: tuple[Mourner, ...] = attrs.field(default=(), converter=to_on_death)
     campaign: bool = attrs.field(
         default=True, validator=instance(bool, "True or False")
     )
-    on_lead: tuple[Callable[[], Any], ...] = attrs.field(default=(), converter=_on_lead)
+    on_lead: tuple[Callable[[], Any], ...] = attrs.field(
+        default=(), converter=to_on_lead
+    )
     on_lead_lost: tuple[Callable[[], Any], ...] = attrs.field(
-        default=(), converter=_on_lead_lost
+        default=(), converter=to_on_lead_lost
     )
     extra_reporters: tuple[Reporter, ...] = attrs.field(
-        default=(), converter=_reporters
+        default=(), converter=to_reporters
     )
     timing: Timing = attrs.field(factory=Timing, validator=instance(Timing, "a Timing"))
     tag: str = attrs.field(default="", validator=instance(str, "text"))
-    client_opts: Mapping[str, float] = attrs.field(factory=dict, converter=_client_opts)
+    client_opts: Mapping[str, float] = attrs.field(
+        factory=dict, converter=to_client_opts
+    )
     test_mode: str = attrs.field(default="disabled", validator=one_of(TEST_MODES))
     client_middleware: tuple[ClientMiddleware, ...] = attrs.field(
-        default=(), converter=_client_middleware
+        default=(), converter=to_client_middleware
     )
     server_middleware: tuple[ServerMiddleware, ...] = attrs.field(
-        default=(), converter=_server_middleware
+        default=(), converter=to_server_middleware
     )
     log_format: LogFormat = attrs.field(default="json", validator=one_of(LOG_FORMATS))
 

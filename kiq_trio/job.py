@@ -9,7 +9,7 @@ from kiq_trio import encoder
 from kiq_trio._fields import MILLISECONDS_FROM, MOST_RETRIES, read_retry, read_time
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 
-Retry = bool | int | None
+Retries = bool | int | None
 """How often a job may be retried: True for the default, a number, False never.
 
 None, which only other writers of the queue leave behind, means: as the worker
@@ -45,7 +45,7 @@ class Job:
     args: Sequence[Any] = ()
     queue: str = "default"
     jid: str = ""
-    retry: Retry = True
+    retry: Retries = True
     at: float | None = None
     duplicate_of: str | None = None
     rest: Mapping[str, Any] = attrs.field(factory=dict)
@@ -61,9 +61,8 @@ class Job:
     ) -> "Job":
         """Make a job by the name of its class, or by its worker.
 
-        `Job.new(class_="Mailer", args=[42], queue="mail")` is for workers that this
-        program does not have; `Job.new(module=welcome, args=[42])` is
-        `welcome.new(42)`. Kiq's workers are modules.
+        `Job.new(class_="Mailer", args=[42])` is for workers that this program does not
+        have; `Job.new(module=welcome, args=[42])` is `welcome.new(42)`.
 
         Args:
             class_: the name of the worker.

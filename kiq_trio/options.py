@@ -11,7 +11,7 @@ import attrs
 from cattrs import Converter
 
 from kiq_trio.errors import ConfigError
-from kiq_trio.job import Job, Retry
+from kiq_trio.job import Job, Retries
 from kiq_trio.spans import Span, is_span, to_seconds
 from kiq_trio.verdicts import Wish
 
@@ -122,7 +122,7 @@ class Options:
     """
 
     queue: str = "default"
-    retry: Retry = True
+    retry: Retries = True
     retry_for: float | None = attrs.field(default=None, converter=to_seconds)
     dead: bool = True
     retry_queue: str | None = None

@@ -13,6 +13,7 @@ FLOORS: dict[str, int] = {
     "_background": 0,
     "errors": 0,
     "_checks": 1,
+    "_conversions": 1,
     "_crontab_fields": 1,
     "_fields": 1,
     "_plan": 1,

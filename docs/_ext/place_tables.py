@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from kiq_trio._pipeline.fates import FATES
-from kiq_trio._store.places import PLACES, SETTLED, WAYS, Place, Way
+from kiq_trio._store.places import DESTINATIONS, PLACES, WAYS, Place, Way
 
 
 class PlaceMap(SphinxDirective):
@@ -67,7 +67,7 @@ class FateTable(SphinxDirective):
                 code(fate.outcome.__name__),
                 fate.when,
                 code(fate.settlement.__name__),
-                where(SETTLED[fate.settlement]),
+                where(DESTINATIONS[fate.settlement]),
             )
             for fate in FATES
         ]

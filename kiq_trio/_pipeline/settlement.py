@@ -24,8 +24,7 @@ from kiq_trio import encoder
 from kiq_trio._fields import to_ms
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
-from kiq_trio.job import Job
-from kiq_trio.job import Retry as Times
+from kiq_trio.job import Job, Retries
 from kiq_trio.options import LONGEST_RETRY_FOR
 from kiq_trio.spans import is_span
 from kiq_trio.unique import Lock, is_released_at_start, lock_of
@@ -50,7 +49,7 @@ class Circumstances:
 
     now: float
     random: Callable[[], float]
-    retry: Times = True
+    retry: Retries = True
     retry_factor: float = 1.0
 
 
@@ -149,7 +148,7 @@ def _is_exhausted(job: Job, limit: int, now: float) -> bool:
     return (job.retry_count or 0) >= limit
 
 
-def retry_limit(retry: Times) -> int | None:
+def retry_limit(retry: Retries) -> int | None:
     """Return how many retries *retry* stands for; None for none at all."""
     if retry is False:
         return None

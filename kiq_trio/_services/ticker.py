@@ -17,7 +17,7 @@ from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.intake import prepare
 from kiq_trio._plan import Tick
 from kiq_trio._store.rota import write_periodics
-from kiq_trio._store.ticking import Order, Ticking, read_ticks, tick
+from kiq_trio._store.ticking import NewJob, Ticking, read_ticks, tick
 from kiq_trio._wire.client import Redis
 from kiq_trio.periodic import Periodic
 
@@ -134,9 +134,9 @@ class Ticker:
             return -1
         return one.plan.next_after(int(last))
 
-    def _order(self, one: Periodic, at: int) -> Order:
+    def _order(self, one: Periodic, at: int) -> NewJob:
         job, entry = prepare(one.job_for(at), now=self.now(), jid="")
-        return Order(job.queue, entry.payload, entry.lock)
+        return NewJob(job.queue, entry.payload, entry.lock)
 
     async def _tick(self, tickings: Sequence[Ticking]) -> bool:
         """Let *tickings* happen; return whether Redis refuses one."""

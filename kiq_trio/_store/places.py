@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
-from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Settlement
-from kiq_trio._store.settling import Retry as TryAgain
+from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 
 
 class Place(NamedTuple):
@@ -104,9 +103,9 @@ WAYS = (
 )
 """All but `clear`, which deletes every job wherever it is."""
 
-SETTLED: Mapping[type[Settlement], Place] = {
+DESTINATIONS: Mapping[type[Settlement], Place] = {
     Ack: DONE,
-    TryAgain: FAILED,
+    Retry: FAILED,
     Later: SCHEDULED,
     Kill: GIVEN_UP,
     Requeue: ENQUEUED,

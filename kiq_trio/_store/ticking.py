@@ -19,7 +19,7 @@ from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
 from kiq_trio.unique import Lock
 
-Verdict: TypeAlias = Literal["enqueued", "passed", "paused", "duplicate", "late"]
+Ticked: TypeAlias = Literal["enqueued", "passed", "paused", "duplicate", "late"]
 """What became of a tick.
 
 `enqueued`: its job is in the queue. `passed`: as was asked for. `paused`: somebody
@@ -30,7 +30,7 @@ last tick is not the one that was expected.
 
 
 @attrs.frozen
-class Order:
+class NewJob:
     """A job to enqueue at a tick.
 
     Attributes:
@@ -58,7 +58,7 @@ class Ticking:
     name: str
     last: str
     tick: str
-    order: Order | None = None
+    order: NewJob | None = None
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ async def read_ticks(redis: Redis, names: Sequence[str]) -> Reading:
     )
 
 
-async def tick(redis: Redis, tickings: Sequence[Ticking]) -> list[Verdict | Exception]:
+async def tick(redis: Redis, tickings: Sequence[Ticking]) -> list[Ticked | Exception]:
     """Let *tickings* happen, each at most once in the life of the cluster.
 
     Several of one name are given in their order, each with the one before as its

@@ -32,7 +32,7 @@ from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.signalling import send_signal
 from kiq_trio._store.sweeping import adopt_strays
 from kiq_trio._store.tending import delete, kill, run_again
-from kiq_trio._store.ticking import Order, Ticking, tick
+from kiq_trio._store.ticking import NewJob, Ticking, tick
 from kiq_trio._store.watching import read_processes, read_running
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.script import Script
@@ -166,7 +166,7 @@ async def tend(redis: Redis) -> None:
     await write_dump(redis, "token", "host:1:me", b"x")
     await read_dumps(redis, "token", ["host:1:me"])
     await write_periodics(redis, {"nightly": {"crontab": "0 0 * * *"}})
-    await tick(redis, [Ticking("nightly", "", "60", Order("mail", b"{}", None))])
+    await tick(redis, [Ticking("nightly", "", "60", NewJob("mail", b"{}", None))])
     await read_periodics(redis)
     await forget_periodic(redis, "nightly")
     await free_all(redis)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from kiq_trio._pipeline.fates import FATES
 from kiq_trio._pipeline.settlement import Circumstances, RetryWish, settle
-from kiq_trio._store.places import SETTLED
+from kiq_trio._store.places import DESTINATIONS
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job
 from kiq_trio.verdicts import DISCARD, KILL
@@ -49,4 +49,4 @@ def test_every_outcome_has_exactly_the_fates_of_the_table() -> None:
 
 def test_every_outcome_and_every_settlement_is_in_the_table() -> None:
     assert {fate.outcome for fate in FATES} == set(get_args(Outcome))
-    assert {fate.settlement for fate in FATES} == set(SETTLED)
+    assert {fate.settlement for fate in FATES} == set(DESTINATIONS)

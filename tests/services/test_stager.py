@@ -9,9 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio._background import background
+from kiq_trio._conversions import SCHEDULERS
 from kiq_trio._services.stager import Stager
 from kiq_trio._wire.client import Redis
-from kiq_trio.config import SCHEDULERS
 from kiq_trio.job import Job
 from tests.conftest import EPOCH
 from tests.unkind import Fate, UnkindServer

@@ -27,7 +27,7 @@ from kiq_trio._store.removing import Removal, delete_queue, remove
 from kiq_trio._store.rota import pause_periodic, resume_periodic
 from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import stage
-from kiq_trio._store.ticking import Order, Ticking, read_ticks, tick
+from kiq_trio._store.ticking import NewJob, Ticking, read_ticks, tick
 from kiq_trio._wire.client import Redis
 from kiq_trio.unique import Lock
 from tests.store.deeds import (
@@ -440,7 +440,7 @@ async def test_an_empty_queue_is_forgotten(redis: Redis) -> None:
 
 
 NIGHTLY = "nightly"
-TICKED = Order("mail", b"1")
+TICKED = NewJob("mail", b"1")
 
 
 async def test_a_tick_happens_once_whoever_else_saw_that_it_was_due(

@@ -8,7 +8,7 @@ import pytest
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.key_table import KEYS
 from kiq_trio._store.keys import DEAD, GRAVES, RETRY, SCHEDULE
-from kiq_trio._store.places import PLACES, SETTLED, WAYS, Place
+from kiq_trio._store.places import DESTINATIONS, PLACES, WAYS, Place
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import (
     Ack,
@@ -111,9 +111,9 @@ def test_from_every_place_a_way_leads_to_the_end() -> None:
 
 
 def test_a_settlement_has_one_place_and_a_way_to_it() -> None:
-    assert set(SETTLED) == set(get_args(Settlement))
+    assert set(DESTINATIONS) == set(get_args(Settlement))
     ends = {way.end for way in WAYS if way.start.state == "running"}
-    assert set(SETTLED.values()) == ends - {_place("left behind")}
+    assert set(DESTINATIONS.values()) == ends - {_place("left behind")}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_a_settlement_brings_a_job_to_its_place_and_to_no_other(
         DEAD: await members(redis, DEAD),
         "kiq:backup|ID": await held(redis),
     }
-    expected = {SETTLED[type(settlement)].key} - {""}
+    expected = {DESTINATIONS[type(settlement)].key} - {""}
     assert {key for key, jobs in filled.items() if jobs} == expected
 
 

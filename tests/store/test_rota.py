@@ -6,7 +6,7 @@ from kiq_trio._store.rota import (
     read_periodics,
     write_periodics,
 )
-from kiq_trio._store.ticking import Order, Ticking, read_ticks, tick
+from kiq_trio._store.ticking import NewJob, Ticking, read_ticks, tick
 from kiq_trio._wire.client import Redis
 
 FIELDS = {
@@ -21,7 +21,7 @@ FIELDS = {
 
 async def test_what_was_written_is_read_with_its_ticks(redis: Redis) -> None:
     await write_periodics(redis, {"b": FIELDS, "a": {**FIELDS, "catch_up": "all"}})
-    await tick(redis, [Ticking("a", "", "60", Order("low", b"1"))])
+    await tick(redis, [Ticking("a", "", "60", NewJob("low", b"1"))])
     await pause_periodic(redis, "b")
 
     a, b = await read_periodics(redis)

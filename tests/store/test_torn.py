@@ -19,7 +19,7 @@ from kiq_trio._store.registering import leave
 from kiq_trio._store.removing import Removal, remove
 from kiq_trio._store.settling import Kill, Later, Requeue, Retry
 from kiq_trio._store.staging import stage
-from kiq_trio._store.ticking import Order, Ticking, tick
+from kiq_trio._store.ticking import NewJob, Ticking, tick
 from kiq_trio.unique import Lock
 from tests.store.deeds import FUTURE, ME, PAST, held, join, move, put, take
 from tests.store.direct import LINE, DirectServer, call, script_of
@@ -183,7 +183,7 @@ def test_there_is_no_moment_at_which_nobody_looks_after_the_jobs(
 
 def play_ticking(writes: int, mutants: Mapping[str, str] | None = None) -> None:
     server = DirectServer(lambda: 1_800_000_000.0, mutants)
-    order = Order("mail", b"1", Lock("token", "jid", 60.0))
+    order = NewJob("mail", b"1", Lock("token", "jid", 60.0))
     ticking = Ticking("nightly", "60", "120", order)
     server.do("HSET", "kiq:ticks", "nightly", "60")
 
