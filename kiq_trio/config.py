@@ -198,7 +198,7 @@ def make_config(options: Mapping[str, Any]) -> Config:
     """
     for name in options:
         if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
+            near = difflib.get_close_matches(str(name), OPTIONS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
                 f"unknown option {name!r}{hint} (known: {', '.join(OPTIONS)})"

@@ -82,6 +82,7 @@ async def test_init_may_be_async_and_may_change_what_it_is_given(
         (None, "init must return the options or IGNORE, got None"),
         ({"queues": {"mail": 0}}, r"queues\['mail'\] must be a whole number"),
         ({"queus": {}}, "unknown option 'queus'; did you mean 'queues'"),
+        ({5: 1}, "unknown option 5 "),
         ({"redis_url": "http://a"}, "scheme must be one of"),
     ],
 )
