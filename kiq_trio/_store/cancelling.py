@@ -44,8 +44,11 @@ async def cancel(
         now: epoch seconds.
         is_meant: whether a job of that name is old enough to be the one.
     """
-    waiting = await _find_waiting(redis, jid, is_meant)
+    # From a run it may go back to where it waits, and from there only to a run: who
+    # looks in this order misses it only if it comes all the way round meanwhile.
     was_held = await _is_held(redis, jid, is_meant)
+    waiting = await _find_waiting(redis, jid, is_meant)
+    was_held = was_held or await _is_held(redis, jid, is_meant)
     await give(redis, Order(kind=CANCEL, subject=jid, reason=reason, at=now))
     if await delete(redis, waiting):
         return "waiting"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kiq_trio._store import cancelling, tending
-from kiq_trio._store.browsing import Placed
+from kiq_trio._store import browsing, cancelling, tending
+from kiq_trio._store.browsing import Placed, Wanted
 from kiq_trio._store.cancelling import cancel
 from kiq_trio._store.ordering import read_orders
 from kiq_trio._wire.client import Redis
@@ -76,6 +76,23 @@ async def test_a_job_that_a_process_holds_is_left_to_it(redis: Redis) -> None:
     assert await call_off(redis) == "running"
 
     assert await redis.raw("HLEN", f"kiq:backup|{ME}") == 2
+
+
+async def test_a_job_that_ends_while_it_is_looked_for_was_running(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", payload())
+    await take(redis, "mail")
+
+    async def find(redis: Redis, places: Sequence[str], wanted: Wanted) -> list[Placed]:
+        found = await browsing.find(redis, places, wanted)
+        await redis.raw("DEL", f"kiq:backup|{ME}")
+        return found
+
+    monkeypatch.setattr(cancelling, "find", find)
+
+    assert await call_off(redis) == "running"
 
 
 async def test_the_order_is_given_before_anything_is_deleted(
