@@ -185,8 +185,8 @@ class Kiq(Enqueuing, Leading, Listening, Locking, Queueing, Sandboxing, Steering
     async def wait_idle(self) -> None:
         """Wait until our queues are empty and nothing runs here.
 
-        What is scheduled for later, or waits for its retry, does not count; nor does
-        what other processes have fetched and not ended.
+        What is scheduled for later, waits for its retry or in a paused queue, does
+        not count; nor does what other processes have fetched and not ended.
 
         Raises:
             RuntimeError: we are in a sandbox, where nothing runs but for `drain`.

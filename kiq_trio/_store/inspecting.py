@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kiq_trio._store.doubt import persist, persist_one, raise_first
-from kiq_trio._store.keys import PROCESSES, SHOWN, backup_key, queue_key
+from kiq_trio._store.keys import PAUSED, PROCESSES, SHOWN, backup_key, queue_key
 from kiq_trio._store.replies import read_names
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
@@ -12,12 +12,16 @@ from kiq_trio._wire.slot import Command
 async def count_jobs(redis: Redis, queues: Sequence[str], identity: str = "") -> int:
     """Return how many jobs wait in *queues*, or are held by *identity*.
 
-    Counted at one moment: a job on its way from one to the other is not missed.
+    Counted at one moment: a job on its way from one to the other is not missed. What
+    waits in a queue that is paused does not count.
     """
     reads: list[Command] = [("LLEN", queue_key(name)) for name in queues]
-    reads.append(("HLEN", backup_key(identity)))
+    reads += [("HLEN", backup_key(identity)), ("SMEMBERS", PAUSED)]
     replies = await persist(redis, [("MULTI",), *reads, ("EXEC",)])
-    return sum(raise_first(raise_first(replies)[-1]))
+    *waiting, held, paused = raise_first(raise_first(replies)[-1])
+    lengths = zip(queues, waiting, strict=True)
+    count: int = held + sum(n for name, n in lengths if name.encode() not in paused)
+    return count
 
 
 async def count_shown(redis: Redis) -> int:

@@ -19,6 +19,16 @@ async def test_jobs_are_counted_over_queues_and_where_they_are_held(
     assert await count_jobs(redis, []) == 0
 
 
+async def test_what_waits_in_a_paused_queue_is_not_counted(redis: Redis) -> None:
+    await join(redis, ME)
+    await put(redis, "mail", b"1", b"2")
+    await put(redis, "post", b"3")
+    await take(redis, "mail", limit=1)
+    await redis.raw("SADD", "paused", "mail")
+
+    assert await count_jobs(redis, ["mail", "post"], ME) == 2
+
+
 async def test_every_job_is_thrown_away(redis: Redis) -> None:
     await join(redis, ME)
     await put(redis, "mail", b"1", b"2")

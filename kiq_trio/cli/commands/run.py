@@ -98,8 +98,8 @@ def run(
         typer.Option(
             "--burst",
             envvar="KIQ_TRIO_BURST",
-            help="Stop when the queues are empty. What is scheduled for later, or "
-            "waits for its retry, is left.",
+            help="Stop when the queues are empty. What is scheduled for later, waits "
+            "for its retry or in a paused queue, is left.",
         ),
     ] = False,
     reload: Annotated[
