@@ -65,11 +65,15 @@ class Consumer:
     async def run(self) -> None:
         """Work until cancelled from outside, or until the slots send us home."""
         self.ledger.tasks[self.name] = trio.lowlevel.current_task()
-        while not self._is_dismissed:
-            self._is_given_up = False
-            self._recall = None
-            with trio.CancelScope() as self._life:
-                await self._work_off()
+        try:
+            while not self._is_dismissed:
+                self._is_given_up = False
+                self._recall = None
+                with trio.CancelScope() as self._life:
+                    await self._work_off()
+        finally:
+            # Whoever is hired after us has another name.
+            del self.ledger.tasks[self.name]
 
     def give_up(self) -> None:
         """Cancel the job that runs here, and then go on with others.

@@ -136,6 +136,21 @@ async def test_idle_consumers_leave_first(
         assert running(kiq) == 3
 
 
+async def test_nothing_is_remembered_of_those_who_have_left(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    async with make_kiq(queues={"default": 1}) as kiq:
+        for _ in range(3):
+            kiq.resize("default", 9)
+            await wait_all_tasks_blocked()
+            kiq.resize("default", 1)
+            await wait_all_tasks_blocked()
+
+        plant = kiq._running().plant
+        assert plant is not None
+        assert len(plant.ledger.tasks) == team(kiq) == 1
+
+
 async def test_whoever_was_to_leave_stays_when_it_is_wanted_again(
     autojump_clock: MockClock, make_kiq: KiqMaker
 ) -> None:
