@@ -104,7 +104,11 @@ class Failures:
         job = failure.job
         try:
             answer = retry_in(job.retry_count or 0, failure.error, job)
-        except Exception:
+        except BaseException as raised:
+            # Whatever else it raises, such as SystemExit, would end the process, and
+            # the next one that runs the job.
+            if is_interrupt(raised):
+                raise
             logger.exception("retry_in of %r raised: the usual delay is taken", worker)
             return None
         wish = to_seconds(answer)

@@ -176,10 +176,14 @@ async def test_an_answer_that_is_none_means_the_usual_delay(
     assert "the usual delay is taken" in caplog.text
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
 async def test_a_question_that_raises_means_the_usual_delay(
-    diary: Diary, caplog: pytest.LogCaptureFixture
+    diary: Diary, caplog: pytest.LogCaptureFixture, error: type[BaseException]
 ) -> None:
-    one = make(diary, retry_in=lambda *_: 1 / 0)
+    def raises(*_: Any) -> float:
+        raise error
+
+    one = make(diary, retry_in=raises)
 
     settlement = await settle(diary, one)
 
