@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from kiq_trio._version import __version__
+from kiq_trio.cli.answering import print_json
 from kiq_trio.cli.commands.clear import clear
 from kiq_trio.cli.commands.cron import cron
 from kiq_trio.cli.commands.dead import dead
@@ -22,6 +23,7 @@ from kiq_trio.cli.commands.retry import retry
 from kiq_trio.cli.commands.run import run
 from kiq_trio.cli.commands.stats import stats
 from kiq_trio.cli.commands.tasks import tasks
+from kiq_trio.cli.connecting import AsJson
 from kiq_trio.cli.ending import print_failure
 from kiq_trio.cli.listing_group import ListingGroup
 
@@ -52,9 +54,12 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def version() -> None:
+def version(*, as_json: AsJson = False) -> None:
     """Print the version."""
-    print(f"kiq_trio {__version__}")
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        print(f"kiq_trio {__version__}")
 
 
 for command in (run, enqueue, stats, tasks, doctor, clear, demo, version):

@@ -63,6 +63,25 @@ class Row:
     is_proven: bool
 
 
+@attrs.frozen(kw_only=True)
+class Balance:
+    """What became of all jobs.
+
+    Attributes:
+        rows: one for each kind.
+        total: their sum.
+        in_flight: how many jobs the process held that was killed.
+        seconds: how long it all took.
+        is_proven: whether each job is accounted for, and nothing else is there.
+    """
+
+    rows: Sequence[Row]
+    total: Row
+    in_flight: int
+    seconds: float = 0.0
+    is_proven: bool
+
+
 def account(expected: Expected, found: Evidence) -> Row:
     """Say what became of these jobs.
 

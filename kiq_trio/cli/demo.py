@@ -10,21 +10,22 @@ import trio
 from rich.console import Console
 
 from kiq_trio._background import background
+from kiq_trio.cli.audit import Balance
 from kiq_trio.cli.demo_jobs import make_kinds, redis_url
 from kiq_trio.cli.demonstration import Demonstration
 from kiq_trio.cli.diary import Diary
 from kiq_trio.kiq import Kiq
 
 
-async def show(jobs: int, console: Console) -> bool:
-    """Show it with so many *jobs*; return whether all is proven.
+async def show(jobs: int, console: Console) -> Balance:
+    """Show it with so many *jobs*; return what became of them.
 
     Raises:
         KeyboardInterrupt: a signal asked us to stop; nothing of ours runs on.
     """
     folder = Path(tempfile.mkdtemp(prefix="kiq-trio-demo-"))
     scope = trio.CancelScope()
-    is_proven = False
+    balance: Balance | None = None
     try:
         with scope:
             async with (
@@ -33,15 +34,16 @@ async def show(jobs: int, console: Console) -> bool:
             ):
                 kinds = make_kinds(Diary(folder))
                 demonstration = Demonstration(folder, kiq, console, kinds)
-                is_proven = await demonstration.give(jobs)
+                balance = await demonstration.give(jobs)
     finally:
+        is_proven = balance is not None and balance.is_proven
         if is_proven or scope.cancelled_caught:
             shutil.rmtree(folder)
         else:
             console.print(f"What there is to see is in {folder}", soft_wrap=True)
-    if scope.cancelled_caught:
+    if balance is None:
         raise KeyboardInterrupt
-    return is_proven
+    return balance
 
 
 async def _cancel_by_signal(

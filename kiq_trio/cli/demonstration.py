@@ -11,6 +11,7 @@ from rich.console import Console
 from kiq_trio.cli.audit import (
     BACKUP,
     DEAD,
+    Balance,
     Evidence,
     Expected,
     account,
@@ -57,8 +58,8 @@ class Demonstration:
     def __attrs_post_init__(self) -> None:
         self.reading = Reading(self.folder)
 
-    async def give(self, jobs: int) -> bool:
-        """Enqueue, kill, recover, account; return whether all is proven."""
+    async def give(self, jobs: int) -> Balance:
+        """Enqueue, kill, recover, account; return what became of every job."""
         self._say(_INTRODUCTION)
         began_at = time.monotonic()
         expected = await self._enqueue(jobs)
@@ -71,15 +72,16 @@ class Demonstration:
             places=dict(snapshot),
             in_flight=in_flight,
         )
-        is_proven = self._conclude(expected, found)
-        is_proven = is_proven and not count_in_two_places(snapshot)
-        took = time.monotonic() - began_at
+        balance = self._conclude(expected, found)
+        if count_in_two_places(snapshot):
+            balance = attrs.evolve(balance, is_proven=False)
+        balance = attrs.evolve(balance, seconds=time.monotonic() - began_at)
         self._say(
-            f"Every job is accounted for, after {took:.1f} s."
-            if is_proven
+            f"Every job is accounted for, after {balance.seconds:.1f} s."
+            if balance.is_proven
             else "This is not as it must be."
         )
-        return is_proven
+        return balance
 
     async def _enqueue(self, jobs: int) -> Sequence[Expected]:
         began_at = time.monotonic()
@@ -129,7 +131,7 @@ class Demonstration:
         bar.update(count)
         return count
 
-    def _conclude(self, expected: Sequence[Expected], found: Evidence) -> bool:
+    def _conclude(self, expected: Sequence[Expected], found: Evidence) -> Balance:
         rows = [account(one, found) for one in expected]
         total = add_up(rows)
         print_table(self.console, rows, total)
@@ -139,7 +141,12 @@ class Demonstration:
             f"{total.dead:,}, lost {total.lost:,}, run twice {total.run_again:,}\n"
             f"(of the {len(found.in_flight)} that were in flight at the kill)."
         )
-        return total.is_proven and {*found.began, *found.places} <= known
+        return Balance(
+            rows=rows,
+            total=total,
+            in_flight=len(found.in_flight),
+            is_proven=total.is_proven and {*found.began, *found.places} <= known,
+        )
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from kiq_trio._version import __version__
 from kiq_trio.cli.app import LISTING, app, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -126,3 +127,14 @@ def test_a_group_helps_and_knows_its_commands_all_the_same() -> None:
     assert "pause" in helped.stdout
     assert mistyped.exit_code == 2
     assert "No such command 'puase'" in mistyped.stderr
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"run"}))
+def test_every_command_that_ends_answers_programs(name: str) -> None:
+    assert "--json" in options(COMMANDS[name])
+
+
+def test_the_version_is_told_to_programs() -> None:
+    said = CliRunner().invoke(app, ["version", "--json"])
+
+    assert json.loads(said.stdout) == {"version": __version__}
