@@ -93,6 +93,9 @@ class Producer:
             # A slot is one idle consumer. We hold a slot before we take a job, so
             # no job waits in our memory while another process could run it.
             room = await self.slots.wait_free()
+            if not self.lease.may_fetch.value:
+                # Whoever watches that has not had its turn yet: it ends us.
+                await trio.sleep_forever()
             found = await self._try_fetch(min(room, MOST_JOBS), self._hand_over)
             if found == 0:
                 if woken:

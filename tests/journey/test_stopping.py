@@ -126,6 +126,22 @@ async def test_run_starts_in_a_nursery_and_ends_when_asked_to(
     assert recorder.names == ["Started", "Succeeded"]
 
 
+async def test_what_comes_after_quiet_was_asked_for_is_not_taken(
+    autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder
+) -> None:
+    """However soon it comes: the producer may be about to fetch at that moment."""
+    async with make_kiq(workers=[sleepy]) as kiq:
+        for _ in range(50):
+            kiq.configure(quiet=True)
+            job = await kiq.enqueue(sleepy.new(0))
+            await trio.sleep(3)
+            assert job.jid not in recorder.started()
+
+            kiq.configure(quiet=False)
+            await kiq.wait_idle()
+            assert recorder.started()[-1] == job.jid
+
+
 async def test_a_quiet_process_finishes_what_it_has_and_takes_no_more(
     autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder
 ) -> None:
