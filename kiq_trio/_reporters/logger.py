@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kiq_trio import encoder
+from kiq_trio._reporters.tracebacks import write_traceback
 from kiq_trio.config import LogFormat
 from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Snoozed, Started
 from kiq_trio.job import Job
@@ -22,8 +23,9 @@ class Logger(Reporter):
 
     For machines a line is JSON, with Kiq's fields; handlers that want the fields
     themselves find them in the record's attribute `kiq`, whatever the format.
-    Failures and aborts are warnings, everything else is for information. Arguments
-    are never logged: they may be secrets.
+    Failures and aborts are warnings, everything else is for information. A failure
+    has its traceback: in a field, or below the line for people. Arguments and local
+    variables are never logged: they may be secrets.
 
     Args:
         format: "json" or "human".
@@ -68,7 +70,8 @@ def describe(event: Event) -> dict[str, Any]:
     elif type(outcome) is Failed:
         fields["error"] = type(outcome.error).__name__
         fields["message"] = _text_of(outcome.error)
-        fields["retry_count"] = event.job.retry_count
+        fields["retry_count"] = _retry_count_now(event.job)
+        fields["traceback"] = _encodable(write_traceback(outcome.error))
     return fields
 
 
@@ -93,11 +96,14 @@ def _to_sentence(fields: dict[str, Any]) -> str:
         line += f" after {fields['timing']:.3g} s"
     if "seconds" in fields:
         line += f", again in {fields['seconds']:g} s"
-    if (count := fields.get("retry_count")) is not None:
-        line += f", retry {count + 1}"
+    if count := fields.get("retry_count"):
+        line += f", retry {count}"
     told = [fields[name] for name in ("reason", "detail", "message") if name in fields]
     # Whatever an error or a name holds, a line is a line.
-    return " ".join(", ".join([line, *told]).split())
+    line = " ".join(", ".join([line, *told]).split())
+    below = fields.get("traceback", "").splitlines()
+    # Indented, so that none of them can pass for a line of the log.
+    return "\n".join([line, *(f"    {one}" for one in below)])
 
 
 def _fields(event: str, job: Job) -> dict[str, Any]:
@@ -116,4 +122,13 @@ def _text_of(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    return text[:_FIELD_LIMIT].encode("utf-8", "replace").decode()
+    return _encodable(text[:_FIELD_LIMIT])
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _retry_count_now(job: Job) -> int:
+    """Return what the payload says after this failure: 0 after the first."""
+    return 0 if job.retry_count is None else job.retry_count + 1

@@ -2,11 +2,19 @@
 
 import json
 import logging
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 
+from kiq_trio import worker
+from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.runner import Runner
+from kiq_trio._pipeline.settlement import record_failure
 from kiq_trio._reporters.logger import Logger
+from kiq_trio._reporters.tracebacks import TEXT_LIMIT
 from kiq_trio.config import LogFormat
 from kiq_trio.events import (
     KINDS,
@@ -88,7 +96,8 @@ async def test_a_start_is_told(lines: pytest.LogCaptureFixture) -> None:
                 "timing": 1.5,
                 "error": "ValueError",
                 "message": "ValueError: no\nsuch",
-                "retry_count": 3,
+                "retry_count": 4,
+                "traceback": "ValueError: no\nsuch",
             },
         ),
     ],
@@ -127,6 +136,111 @@ async def test_whatever_an_error_says_fits_into_a_line(
 
     assert said in fields["message"]
     assert len(fields["message"]) <= 4_096
+    assert len(fields["traceback"]) <= TEXT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, 0), (0, 1)], ids=["first", "second"]
+)
+async def test_a_failure_is_counted_as_its_payload_counts_it(
+    lines: pytest.LogCaptureFixture, before: int | None, after: int
+) -> None:
+    failed = Failed(ValueError("no"), 0.0)
+    job = JOB.set(retry_count=before)
+
+    _, fields = await write(lines, Ended(job, failed))
+
+    assert fields["retry_count"] == after
+    assert record_failure(job, failed.error, 0.0).retry_count == after
+
+
+async def fail_for(secret: str) -> None:
+    local = secret.upper()
+    raise LookupError(len(local))
+
+
+def fail_in_a_thread(secret: str) -> None:
+    raise LookupError(secret[99])
+
+
+async def fail_with_a_cause(secret: str) -> None:
+    try:
+        await fail_for(secret)
+    except LookupError as error:
+        raise ValueError("no luck") from error
+
+
+async def fail_for_long(secret: str) -> None:
+    try:
+        await fail_for(secret)
+    finally:
+        raise ValueError("x" * 100_000)
+
+
+async def fail_deep(secret: str) -> None:
+    if len(secret) < 900:
+        await fail_deep(secret + "x")
+    await fail_for(secret)
+
+
+FAILING = (fail_for, fail_in_a_thread, fail_with_a_cause, fail_for_long, fail_deep)
+
+
+async def end_of(function: Callable[..., Any]) -> Ended:
+    """Run a job as it is run, and return how it ended."""
+    made = worker()(function)
+    runner = Runner(
+        workers={made.name: made},
+        lease=Lease(),
+        threads=trio.CapacityLimiter(1),
+        clock=trio.current_time,
+    )
+    job = made.new("topsecret")
+    return Ended(job, await runner.run(job, trio.current_time()))
+
+
+@pytest.mark.parametrize("function", FAILING, ids=lambda one: str(one.__name__))
+@pytest.mark.parametrize("format_", ["json", "human"])
+async def test_a_failure_says_where_the_job_failed_and_nothing_of_its_arguments(
+    lines: pytest.LogCaptureFixture, function: Callable[..., Any], format_: LogFormat
+) -> None:
+    event = await end_of(function)
+
+    await Logger(format_).handle_events([event])
+
+    [record] = lines.records
+    told = vars(record)["kiq"]["traceback"]
+    inner = "fail_in_a_thread" if function is fail_in_a_thread else "fail_for"
+    assert f"in {inner}\n" in told
+    assert __file__ in told
+    assert len(told) <= TEXT_LIMIT
+    # Neither ours nor Trio's.
+    assert not re.search(r'File ".*/(kiq_trio/_pipeline|trio|outcome)/', told)
+    assert "topsecret" not in record.getMessage().lower()
+
+
+async def test_a_failure_of_the_machinery_itself_says_where_it_was(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    runner = Runner({}, Lease(), trio.CapacityLimiter(1), trio.current_time)
+
+    event = Ended(JOB, await runner.run(JOB, trio.current_time()))
+
+    _, fields = await write(lines, event)
+    assert "runner.py" in fields["traceback"]
+
+
+async def test_no_line_of_a_traceback_passes_for_a_line_of_the_log(
+    lines: pytest.LogCaptureFixture,
+) -> None:
+    error = ValueError("a\nMailer j-2: success\rb\u2028c")
+
+    await Logger("human").handle_events([Ended(JOB, Failed(error, 0.0))])
+
+    [record] = lines.records
+    _, *below = record.getMessage().splitlines()
+    assert len(below) == 4
+    assert all(line.startswith("    ") for line in below)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +267,10 @@ def test_only_what_the_level_lets_through_is_listened_to(
         (Ended(JOB, Succeeded(0.0123)), "Mailer j-1 in mail: success after 0.0123 s"),
         (
             Ended(JOB, Failed(ValueError("no\nsuch"), 1.5)),
-            "Mailer j-1 in mail: failure after 1.5 s, retry 4, ValueError: no such",
+            (
+                "Mailer j-1 in mail: failure after 1.5 s, retry 4, ValueError: no such"
+                "\n    ValueError: no\n    such"
+            ),
         ),
         (
             Ended(JOB, Aborted("cancelled", 2.0, "by hand")),
