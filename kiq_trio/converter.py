@@ -8,12 +8,15 @@ ISO 8601, a UUID or Decimal text, an enum its value, a set a sorted list.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from traceback import format_exception_only
+from typing import Any, get_type_hints
 from uuid import UUID
 
+import attrs
 from cattrs import Converter
 from cattrs.strategies import configure_union_passthrough
 
@@ -79,6 +82,37 @@ def plain_args(args: Sequence[Any], converter: Converter, path: str) -> Sequence
 def _to_json(value: Any, converter: Converter, path: str) -> Any:
     if type(value) in SCALARS:
         return value
+    try:
+        return _take_apart(value, converter, path)
+    except (EncodeError, RecursionError):
+        raise
+    # A hook is anybody's, and so is what it reads of the value.
+    except Exception as error:
+        why = "".join(format_exception_only(error)).strip()
+        raise EncodeError(
+            f"{path}{_find_field(value, converter)}",
+            f"no JSON could be made of the {type(value).__name__}: {why}",
+        ) from error
+
+
+def _find_field(value: Any, converter: Converter) -> str:
+    """Return the field of *value* that no JSON can be made of, if it is one's fault."""
+    kind = type(value)
+    if not (attrs.has(kind) or is_dataclass(kind)):
+        return ""
+    try:
+        hints = get_type_hints(kind, include_extras=True)
+    except Exception:  # noqa: BLE001 - a hint may be any text.
+        return ""
+    for name, hint in hints.items():
+        try:
+            converter.unstructure(getattr(value, name), unstructure_as=hint)
+        except Exception:  # noqa: BLE001 - a hook is anybody's.
+            return f".{name}"
+    return ""
+
+
+def _take_apart(value: Any, converter: Converter, path: str) -> Any:
     if isinstance(value, Enum):
         return _to_json(value.value, converter, path)
     if isinstance(value, list | tuple):

@@ -357,3 +357,49 @@ def test_a_worker_may_bring_a_converter_of_its_own() -> None:
         taking(int, converter=dict)
     with pytest.raises(ConfigError, match="converter cannot be set for one job"):
         one.set(converter=money_converter())
+
+
+class Unkind:
+    """Whoever looks at it, or at its error's text, is sorry."""
+
+    @property
+    def name(self) -> str:
+        raise RudeError
+
+
+class RudeError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class UnkindMapping(dict[str, Any]):
+    def items(self) -> Any:
+        raise OSError("not today")
+
+
+def unkind_converter() -> Converter:
+    converter = make_converter()
+    converter.register_unstructure_hook(Unkind, lambda value: value.name)
+    return converter
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            (1, Order(UUID(int=0), datetime.now(UTC), [{"sku": "a"}])),  # type: ignore[list-item]  # the mistake.
+            r"^bill: args\[1\]\.lines: .* of the Order: AttributeError: 'dict' object",
+        ),
+        (([1, {"who": Unkind()}], 2), r"^bill: args\[0\]\[1\]\.who: .*RudeError"),
+        ((UnkindMapping(a=1), 2), r"^bill: args\[0\]: .* OSError: not today"),
+    ],
+    ids=["field", "hook", "mapping"],
+)
+def test_whatever_goes_wrong_in_a_hook_is_told_with_the_worker_and_the_place(
+    args: tuple[Any, ...], message: str
+) -> None:
+    @worker(converter=unkind_converter())
+    async def bill(first: Any, second: Any) -> None: ...
+
+    with pytest.raises(EncodeError, match=message):
+        bill.new(*args)
