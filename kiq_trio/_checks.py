@@ -1,5 +1,6 @@
 """Checks of options, each with a sentence for what does not pass."""
 
+import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -9,6 +10,20 @@ import attrs
 from kiq_trio.errors import ConfigError
 
 Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """Return a question that may help whoever wrote *name*, or nothing."""
+    near = difflib.get_close_matches(str(name), list(known), n=2)
+    if not near:
+        return ""
+    # Of two that are as near the shorter is meant: `retry` by `retries`.
+    best = max(near, key=lambda one: (_likeness(one, str(name)), -len(one)))
+    return f"; did you mean {best!r}?"
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(a=one, b=other).ratio()
 
 
 def listed(name: str, given: Any) -> tuple[Any, ...]:

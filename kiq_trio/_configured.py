@@ -95,6 +95,19 @@ class Configured(Opened):
         self._adopt(make_setup({**spread(checked), **self._overrides}, self._setup))
         return True
 
+    def _warn_of_unserved(self) -> None:
+        """Say whose jobs would wait for us in vain; maybe others work them off."""
+        config = self.config
+        waiting = ", ".join(
+            f"jobs of {', '.join(names)} wait in {queue!r}"
+            for queue, names in config.unserved.items()
+        )
+        if waiting and config.server:
+            served = ", ".join(config.queues) or "none"
+            logger.warning(
+                "%s, which this Kiq does not work off (queues: %s)", waiting, served
+            )
+
     def _adopt(self, setup: Setup) -> None:
         self._setup = setup
         self._now = self._clock or setup.server.clock

@@ -1,12 +1,11 @@
 """The options of a `Kiq`, checked before anything starts."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from kiq_trio._checks import at_least, instance, one_of
+from kiq_trio._checks import at_least, instance, one_of, suggest
 from kiq_trio._conversions import (
     SCHEDULERS,
     to_client_middleware,
@@ -155,6 +154,15 @@ class Config:
         return gather(self.periodics, self.workers.values())
 
     @property
+    def unserved(self) -> dict[str, list[str]]:
+        """The queues of workers that this `Kiq` does not work off, each with these."""
+        found: dict[str, list[str]] = {}
+        for name, worker in self.workers.items():
+            if worker.options.queue not in self.queues:
+                found.setdefault(worker.options.queue, []).append(name)
+        return found
+
+    @property
     def concurrency(self) -> dict[str, int]:
         """How many jobs of each queue run at once."""
         return {name: queue.concurrency for name, queue in self.queues.items()}
@@ -198,10 +206,9 @@ def make_config(options: Mapping[str, Any]) -> Config:
     """
     for name in options:
         if name not in OPTIONS:
-            near = difflib.get_close_matches(str(name), OPTIONS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
-                f"unknown option {name!r}{hint} (known: {', '.join(OPTIONS)})"
+                f"unknown option {name!r}{suggest(name, OPTIONS)} "
+                f"(known: {', '.join(OPTIONS)})"
             )
     try:
         return Config(**options)

@@ -219,6 +219,7 @@ class Kiq(Enqueuing, Leading, Listening, Locking, Queueing, Sandboxing, Steering
             return self._join()
         if self.config.test_mode != "disabled":
             return self._open_sandbox()
+        self._warn_of_unserved()
         tools = Tools(self._setup.server, self._now, self._random)
         return self._build(self.config, tools, ())
 

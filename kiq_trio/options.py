@@ -1,6 +1,5 @@
 """What a worker's jobs are given, and how they are run."""
 
-import difflib
 import inspect
 import math
 import re
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 from cattrs import Converter
 
+from kiq_trio._checks import suggest
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job, Retries
 from kiq_trio.spans import Span, is_span, to_seconds
@@ -53,13 +53,13 @@ def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 _QUEUE = "1 to 128 of A-Z a-z 0-9 _ . : -"
-_SPAN = "more than 0 s"
+_SPAN = "seconds or a timedelta of more than 0 s"
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "queue": (_is_queue, _QUEUE),
     "retry": (_is_count, "True, False or a whole number of 0 or more"),
     "retry_for": (
         _or_none(lambda value: is_span(value) and value <= LONGEST_RETRY_FOR),
-        "more than 0 s and at most 1,000,000,000 s",
+        f"{_SPAN} and at most 1,000,000,000 s",
     ),
     "dead": (_is_bool, "True or False"),
     "retry_queue": (_or_none(_is_queue), _QUEUE),
@@ -160,10 +160,8 @@ def make_options(options: Mapping[str, Any]) -> Options:
     """
     for name in options:
         if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
-                f"unknown option {name!r} of a worker{hint} "
+                f"unknown option {name!r} of a worker{suggest(name, OPTIONS)} "
                 f"(known: {', '.join(OPTIONS)})"
             )
     tags = options.get("tags", ())

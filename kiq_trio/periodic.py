@@ -1,7 +1,6 @@
 """Jobs that come again and again, by the clock."""
 
 import copy
-import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 import attrs
 
 from kiq_trio import options as of_worker
+from kiq_trio._checks import suggest
 from kiq_trio._fields import to_ms
 from kiq_trio._plan import CatchUp, Plan
 from kiq_trio.crontab import Crontab
@@ -76,7 +76,10 @@ class Periodic:
     ) -> None:
         made = as_worker(worker)
         if made is None:
-            raise ConfigError(f"a periodic needs a worker, got {worker!r}")
+            raise ConfigError(
+                f"a periodic needs a worker, got {worker!r}; "
+                "put @periodic(...) above @worker()"
+            )
         plan = Plan(crontab, timezone, catch_up)
         name = _check_name(f"{made.name} {plan}" if name is None else name)
         try:
@@ -201,10 +204,8 @@ def _read(place: str, given: Any) -> Periodic:
 def _make(crontab: Any, worker: Any, given: Mapping[str, Any]) -> Periodic:
     for name in given:
         if name not in _KNOWN:
-            near = difflib.get_close_matches(str(name), _KNOWN, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(
-                f"unknown option {name!r} of a periodic{hint} "
+                f"unknown option {name!r} of a periodic{suggest(name, _KNOWN)} "
                 f"(known: {', '.join(_KNOWN)})"
             )
     own = {name: value for name, value in given.items() if name in _OWN}

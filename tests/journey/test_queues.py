@@ -257,3 +257,38 @@ async def test_a_resized_process_stops_as_any_other(
     assert recorder.names.count("Interrupted") == 4
     async with make_kiq(server=False) as later:
         assert len((await places(later))["queue:default"]) == 6
+
+
+@worker(queue="billing")
+async def bill() -> None: ...
+
+
+@worker(queue="billing")
+async def remind() -> None: ...
+
+
+async def test_who_starts_is_told_once_of_workers_whose_queue_it_does_not_work_off(
+    make_kiq: KiqMaker, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    async with make_kiq(workers=[bill, sleepy, letter, remind]):
+        await trio.sleep(100)
+
+    [warning] = [one for one in caplog.messages if "does not work off" in one]
+    assert warning == (
+        "jobs of bill, remind wait in 'billing', jobs of letter wait in 'mail', "
+        "which this Kiq does not work off (queues: default)"
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"server": False}, {"test_mode": "sandbox"}, {"queues": {"mail": 1}}],
+    ids=["client", "sandbox", "served"],
+)
+async def test_who_works_off_nothing_or_all_is_told_nothing_of_other_queues(
+    make_kiq: KiqMaker, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
+) -> None:
+    async with make_kiq(workers=[letter], **options):
+        pass
+
+    assert not [one for one in caplog.messages if "does not work off" in one]

@@ -105,7 +105,10 @@ def test_a_config_may_be_made_of_another() -> None:
         (("* * * * *", report, {"args": [1, 2]}), "too many positional"),
         (("* * * * *", sweep, {"name": " "}), "name must be text"),
         (("* * * * *", sweep, {"name": "a\n"}), "name must be text"),
-        (("* * * * *", "sweep"), "a periodic needs a worker, got 'sweep'"),
+        (
+            ("* * * * *", "sweep"),
+            "a worker, got 'sweep'; put @periodic.* above @worker",
+        ),
         (("* * * * *", sweep, [1]), "must be a Periodic, "),
         (("* * * * *",), r"periodics\[0\] must be a Periodic, \(crontab, worker\)"),
         ("* * * * *", r"periodics\[0\] must be a Periodic"),
