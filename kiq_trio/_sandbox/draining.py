@@ -179,7 +179,8 @@ class Drain:
             if len(runs) > self.limit:
                 raise EndlessDrainError(
                     f"more than {self.limit} jobs were performed, at last "
-                    f"{name_job(runs[-1].job)}: do they enqueue each other for ever?"
+                    f"{name_job(runs[-1].job)}: do they enqueue each other, snooze "
+                    "or retry again and again?"
                 )
             # Short while jobs go by, long while one takes its (virtual) time.
             pause = _SHORTEST_LOOK if len(runs) > seen else pause * 2

@@ -72,7 +72,7 @@ def check_queues(patient: Patient) -> Iterator[Finding]:
     served = {name for shown in facts.shown.values() for name in _queues_of(shown)}
     busy = {name: number for name, number in facts.waiting.items() if number}
     for name, number in busy.items():
-        finding = f"{number:,} jobs wait in {name!r}"
+        finding = f"{_tell_waiting(number)} in {name!r}"
         if name not in served:
             advice = f"Start a process for it: kiq-trio run -q {name}=25."
             yield odd("queues", f"{finding}, which nobody serves", advice)
@@ -81,7 +81,8 @@ def check_queues(patient: Patient) -> Iterator[Finding]:
             yield odd("queues", f"{finding}, which is paused", advice)
     if not busy.keys() - served and not busy.keys() & facts.paused:
         total = sum(busy.values())
-        yield well("queues", f"{total:,} jobs wait, all of them in served queues")
+        where = "in a served queue" if total == 1 else "all of them in served queues"
+        yield well("queues", f"{_tell_waiting(total)}, {where}")
 
 
 def check_schedules(patient: Patient) -> Iterator[Finding]:
@@ -98,6 +99,10 @@ def check_schedules(patient: Patient) -> Iterator[Finding]:
         yield odd("schedules", finding, advice)
     if not late:
         yield well("schedules", "what is due is moved in time")
+
+
+def _tell_waiting(number: int) -> str:
+    return "1 job waits" if number == 1 else f"{number:,} jobs wait"
 
 
 def _is_ours(shown: Mapping[str, bytes]) -> bool:

@@ -132,6 +132,7 @@ def test_who_is_healthy_has_nothing_to_do() -> None:
             "warn",
             "1,200 jobs wait in 'mail', which nobody serves",
         ),
+        (but(waiting={"mail": 1}), "queues", "warn", "1 job waits in 'mail', which"),
         (but(paused={"default"}), "queues", "warn", "'default', which is paused"),
         (
             but(due_at={"retry": EPOCH - 90}),
