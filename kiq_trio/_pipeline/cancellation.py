@@ -21,3 +21,10 @@ def is_cancellation(error: BaseException | None) -> bool:
             return error.subgroup(trio.Cancelled) is not None
         error = error.__cause__ or error.__context__
     return False
+
+
+def sole_leaf(error: BaseException) -> BaseException:
+    """Return what a group of groups holds, if that is one error."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import trio
 
-from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt
+from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt, sole_leaf
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio.current import running
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
@@ -70,7 +70,7 @@ class Runner:
             took = self.clock() - began
             if is_cancellation(error) and _is_cancelled_from_outside(scope):
                 return Interrupted(took)
-            return _read(_sole_leaf(error), took) or Failed(error, took)
+            return _read(sole_leaf(error), took) or Failed(error, took)
         took = self.clock() - began
         # What a worker returns means nothing, unless it is a verdict.
         return (_read(said, took) if said is not None else None) or Succeeded(took)
@@ -121,7 +121,7 @@ async def _in_time(
     except (Verdict, ExceptionGroup) as error:
         # Raised, alone or from a nursery, or returned, what it says comes too late
         # after the timeout.
-        if not (scope.cancel_called and isinstance(_sole_leaf(error), Verdict)):
+        if not (scope.cancel_called and isinstance(sole_leaf(error), Verdict)):
             raise
     # Not `cancelled_caught`: a job that swallows its cancellation was late all the
     # same.
@@ -137,13 +137,6 @@ async def _run_in_thread(name: str, function: Callable[..., Any], *args: Any) ->
     return await trio.to_thread.run_sync(
         function, *args, limiter=limiter, thread_name=name
     )
-
-
-def _sole_leaf(error: BaseException) -> BaseException:
-    """Return what a group of groups holds, if that is one error."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 def _read(said: object, took: float) -> Outcome | None:
