@@ -39,7 +39,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install("-e", ".[all,docs]")
+    session.install("-e", ".[all,otel,prometheus,docs]")
     session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")
 
 

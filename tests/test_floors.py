@@ -62,6 +62,8 @@ FLOORS: dict[str, int] = {
     "__init__": 7,
     "__main__": 8,
     "cli": 8,
+    "opentelemetry": 7,
+    "prometheus": 7,
     "testing": 7,
 }
 

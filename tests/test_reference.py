@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 import kiq_trio
-from kiq_trio import clients, testing
+from kiq_trio import clients, opentelemetry, prometheus, testing
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference.md").read_text()
 SOURCES = "".join(path.read_text() for path in (ROOT / "kiq_trio").rglob("*.py"))
 
-FACES = [
-    (module, name) for module in (kiq_trio, testing, clients) for name in module.__all__
-]
+DOORS = (kiq_trio, testing, clients, opentelemetry, prometheus)
+FACES = [(module, name) for module in DOORS for name in module.__all__]
 
 
 def is_ours(method: Any) -> bool:
