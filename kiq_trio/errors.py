@@ -46,6 +46,16 @@ class CrontabError(ConfigError):
         init(message, expression, position, reason, field)
 
 
+class NoPerformError(ConfigError, AttributeError):
+    """A class of jobs without a method `perform` was asked for a job.
+
+    To whoever only looks around, such as `hasattr`, it has no such attribute.
+    """
+
+    # Python notes on an AttributeError whose attribute it was.
+    __setattr__ = Exception.__setattr__
+
+
 @attrs.frozen(slots=False)
 class EncodeError(KiqError, ValueError):
     """A job holds something that JSON cannot say; the caller's mistake.

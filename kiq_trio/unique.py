@@ -7,13 +7,11 @@ its own lock had expired.
 
 import hashlib
 import json
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import attrs
 
 from kiq_trio.job import Job
-
-UniqueUntil: TypeAlias = Literal["success", "start"]
 
 UNTIL_SUCCESS = "success"
 UNTIL_START = "start"

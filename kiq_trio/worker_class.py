@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
-from kiq_trio.errors import ConfigError
+from kiq_trio.errors import NoPerformError
 from kiq_trio.job import Job
 from kiq_trio.options import OPTIONS, make_options
 from kiq_trio.worker import AnyWorker, FunctionWorker
@@ -92,7 +92,8 @@ def as_worker(given: object) -> AnyWorker | None:
 def _made_of(owner: type) -> FunctionWorker[..., Any]:
     made: FunctionWorker[..., Any] | None = vars(owner).get("_made")
     if made is None:
-        raise ConfigError(f"{owner.__name__} has no method perform, so it has no jobs")
+        name = owner.__name__
+        raise NoPerformError(f"{name} has no method perform, so it has no jobs")
     return made
 
 

@@ -190,6 +190,9 @@ def test_the_shop_of_the_tutorial_says_what_the_tutorial_says(tmp_path: Path) ->
             line = service.stdout.readline()
             assert line, f"the service ended by itself, without {awaited}"
             awaited.discard(line.rstrip("\n"))
+        # It has a Redis of its own to stop, which a SIGKILL would leave behind.
+        service.send_signal(signal.SIGTERM)
+        service.communicate(timeout=LONG)
 
 
 def test_the_periodic_jobs_come_by_the_clock(

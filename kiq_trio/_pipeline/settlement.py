@@ -95,13 +95,21 @@ def settle(
             return Requeue()
         case Snoozed(seconds=seconds):
             # In `schedule` no job says when it was enqueued (wire.md §1.1).
-            put_off = job.set(enqueued_at=None)
-            lock = _kept_lock(job, seconds)
-            return Later(given.now + seconds, put_off.encode(), lock)
+            at = given.now + seconds
+            put_off = _put_off(job, at).set(enqueued_at=None)
+            return Later(at, put_off.encode(), _kept_lock(job, seconds))
         case Failed(error=error):
             return place(assess(job, error, given), given, wish)
         case _:
             assert_never(outcome)
+
+
+def _put_off(job: Job, at: float) -> Job:
+    """Return *job* with its life counted from *at*, when it is to start now."""
+    span = job.rest.get("expires_in")
+    if not is_span(span) or "expires_at" not in job.rest:
+        return job
+    return job.set(expires_at=to_ms(at + span))
 
 
 def assess(job: Job, error: BaseException, given: Circumstances) -> Failure:

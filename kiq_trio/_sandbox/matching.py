@@ -1,5 +1,6 @@
 """Tells whether a job is the one that a test means: pure."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,17 @@ from kiq_trio.worker_class import Worker, as_worker
 
 _TOLERANCE = 1.0
 """Seconds by which a test's own reckoning of a time may be off."""
+
+FIELDS = (
+    *("class", "class_", "args", "queue", "jid", "retry", "at", "in_", "tags"),
+    *("dead", "backtrace", "retry_queue", "retry_for", "expires_in", "expires_at"),
+    *("unique_for", "unique_until", "unique_token", "unlocks_at", "kiq_deadline"),
+    *("created_at", "enqueued_at", "failed_at", "retried_at", "retry_count"),
+    *("error_class", "error_message", "error_backtrace"),
+)
+"""What a job may say of itself without its program having a hand in it."""
+
+_NEAR = 0.8
 
 Meant = AnyWorker | type[Worker] | Job | Mapping[str, Any] | str
 """How a test may say which job it means."""
@@ -48,7 +60,8 @@ def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
         fields: what else must be; `class_` is another name for the class.
 
     Raises:
-        ConfigError: *meant* is no job and no worker, or `at` and `in_` cannot be.
+        ConfigError: *meant* is no job and no worker, a field is called nearly as one
+            that jobs have, or `at` and `in_` cannot be.
     """
     wanted: dict[str, Any] = {}
     match meant:
@@ -67,11 +80,22 @@ def want(meant: Meant | None, fields: Mapping[str, Any]) -> Wanted:
                 f"give a worker, the name of one, or a job, got {meant!r}"
             )
     for name, value in fields.items():
-        wanted["class" if name == "class_" else name] = value
+        wanted["class" if name == "class_" else _check_name(name)] = value
     if (worker := as_worker(wanted.get("class"))) is not None:
         wanted["class"] = worker.name
     _check_times(wanted)
     return Wanted(wanted)
+
+
+def _check_name(name: str) -> str:
+    """Return *name*, unless it is mistyped: that would make any refutation true.
+
+    Other names are those of fields that the program gives to its jobs.
+    """
+    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=_NEAR)
+    if name not in FIELDS and near:
+        raise ConfigError(f"no job has a field {name!r}; did you mean {near[0]!r}?")
+    return name
 
 
 def fits(expected: Any, actual: Any) -> bool:

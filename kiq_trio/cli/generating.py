@@ -48,11 +48,16 @@ class Name:
     given: str
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def read(cls, text: str, *, is_module: bool = False) -> Self:
         """Read a dotted name.
 
+        Args:
+            text: the name.
+            is_module: it is that of a module alone, and of nothing in it.
+
         Raises:
-            ConfigError: a part of it is no name in Python.
+            ConfigError: a part of it is no name in Python, or it would hide what
+                the file imports.
         """
         *package, given = text.split(".")
         for part in (*package, given):
@@ -63,7 +68,8 @@ class Name:
         name = cls(tuple(package), given)
         if len(name.snake) > _LONGEST:
             raise ConfigError(f"{name.snake!r} is longer than {_LONGEST} characters")
-        if keyword.iskeyword(name.snake) or {name.snake, name.camel} & _IMPORTED:
+        hides = not is_module and {name.snake, name.camel} & _IMPORTED
+        if keyword.iskeyword(name.snake) or hides:
             raise ConfigError(f"{given!r} has a meaning of its own: call it otherwise")
         return name
 

@@ -81,6 +81,12 @@ def test_a_supervisor_is_a_kiq_that_can_be_run(gen: Admin) -> None:
     assert sizes == {"mail": 5, "low": 25}
 
 
+def test_a_supervisor_may_be_called_as_kiqs_own_example_calls_it(gen: Admin) -> None:
+    gen("gen", "supervisor", "myapp.Kiq")
+
+    assert isinstance(load("myapp.kiq").kiq, Kiq)
+
+
 def test_a_reporter_hears_of_everything(gen: Admin) -> None:
     gen("gen", "reporter", "app.listening")
 

@@ -54,6 +54,19 @@ def test_an_interrupted_job_goes_back_and_no_retry_is_counted() -> None:
     assert settle(Job(job_class="A"), Interrupted(1.0), given_()) == Requeue()
 
 
+def test_the_life_of_a_snoozed_job_counts_from_when_it_is_to_start_again() -> None:
+    mortal = Job(job_class="A", rest={"expires_in": 10, "expires_at": to_ms(NOW)})
+    of_ruby = Job(job_class="A", rest={"expires_in": 10})
+
+    later = settle(mortal, Snoozed(60, took=1.0), given_())
+    other = settle(of_ruby, Snoozed(60, took=1.0), given_())
+
+    assert isinstance(later, Later)
+    assert Job.decode(later.payload).expires_at == pytest.approx(NOW + 70, abs=0.001)
+    assert isinstance(other, Later)
+    assert "expires_at" not in Job.decode(other.payload).rest
+
+
 def test_a_snoozed_job_waits_in_the_schedule_and_no_retry_is_counted() -> None:
     job = Job(job_class="A", jid="1", rest={"retry_count": 2, "enqueued_at": 5})
 

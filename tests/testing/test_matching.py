@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_trio import encoder
-from kiq_trio._sandbox.matching import fits
+from kiq_trio import ConfigError, encoder
+from kiq_trio._sandbox.matching import fits, want
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -64,3 +64,18 @@ def test_a_matcher_stands_for_what_it_accepts(expected: Any) -> None:
 )
 def test_a_matcher_does_not_stand_for_anything_else(expected: Any) -> None:
     assert not fits(expected, [1, {"a": [2, "x"]}])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("arg", "args"), ("queues", "queue"), ("tag", "tags"), ("retrys", "retry")],
+)
+def test_a_mistyped_field_is_refused_for_it_would_refute_anything(
+    name: str, meant: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{name!r}; did you mean {meant!r}"):
+        want(None, {name: 1})
+
+
+def test_a_field_that_the_program_gives_its_jobs_may_be_asked_for() -> None:
+    assert want(None, {"tenant": "a"}).fields == {"tenant": "a"}

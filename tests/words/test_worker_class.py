@@ -1,5 +1,6 @@
 """A worker may be written as a class, and is then a worker like any other."""
 
+import inspect
 from collections.abc import Awaitable
 from datetime import date, timedelta
 from typing import Any
@@ -160,3 +161,14 @@ def test_a_class_may_come_again_by_the_clock() -> None:
         ("Welcome", [2]),
         ("Morning", [1]),
     ]
+
+
+def test_a_class_without_perform_seems_to_have_no_jobs_to_who_looks_around() -> None:
+    class Base(Worker, queue="low"):
+        """Only options."""
+
+    assert not hasattr(Worker, "new")
+    assert not hasattr(Base, "set")
+    inspect.getmembers(Base)
+    with pytest.raises(ConfigError, match="Base has no method perform"):
+        getattr(Base, "new")  # noqa: B009 - a type checker would see it, too.

@@ -105,7 +105,7 @@ def supervisor(
     if given is None or (name and module):
         fail("give one NAME, or --module", code=MISUSED, as_json=as_json)
     try:
-        read = Name.read(given)
+        read = Name.read(given, is_module=True)
         queues = read_queues(queue or ())
         make_config({"queues": queues})
     except ConfigError as error:
