@@ -56,7 +56,7 @@ def describe(path: tuple[str, ...], command: Any) -> nodes.definition_list_item:
         make_paragraph(" ".join(part.split()))
         for part in (command.help or "").split("\n\n")
     ]
-    rows = [row_of(path, one) for one in command.params if not is_common(one)]
+    rows = [row_of(one) for one in command.params if not is_common(one)]
     if rows:
         titles = ("argument or option", "variable", "meaning")
         told.append(make_table(titles, (32, 28, 40), rows))
@@ -85,7 +85,7 @@ def name_argument(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name.upper())
 
 
-def row_of(path: tuple[str, ...], parameter: Any) -> tuple[str, str, str]:
+def row_of(parameter: Any) -> tuple[str, str, str]:
     """Return an argument's or option's names, its variable and what it means."""
     meaning = parameter.help or ""
     if not is_option(parameter):
@@ -98,14 +98,7 @@ def row_of(path: tuple[str, ...], parameter: Any) -> tuple[str, str, str]:
     is_counted = parameter.is_flag or parameter.count
     if not is_counted and parameter.default not in {None, ""}:
         meaning += f" By default {parameter.default}."
-    return names, f"`{variable_of(path, parameter)}`", meaning
-
-
-def variable_of(path: tuple[str, ...], parameter: Any) -> str:
-    """Return the variable that may stand for an option."""
-    if parameter.envvar:
-        return str(parameter.envvar)
-    return "_".join(["KIQ_TRIO", *path, parameter.name]).upper()
+    return names, f"`{parameter.envvar}`", meaning
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

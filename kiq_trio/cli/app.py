@@ -26,6 +26,7 @@ from kiq_trio.cli.commands.tasks import tasks
 from kiq_trio.cli.connecting import AsJson
 from kiq_trio.cli.ending import print_failure
 from kiq_trio.cli.listing_group import ListingGroup
+from kiq_trio.cli.variables import NamedGroup
 
 app = typer.Typer(
     help="Background jobs for Trio, in Sidekiq's format.",
@@ -33,8 +34,8 @@ app = typer.Typer(
     add_completion=False,
     # Theirs shows the local variables of every frame, which may be secrets.
     pretty_exceptions_enable=False,
-    # Every flag has a variable: KIQ_TRIO_STATS_INTERVAL, KIQ_TRIO_JOBS_LIST_PAGE.
-    context_settings={"auto_envvar_prefix": "KIQ_TRIO"},
+    # Every option has a variable: KIQ_TRIO_STATS_INTERVAL, KIQ_TRIO_JOBS_LIST_PAGE.
+    cls=NamedGroup,
 )
 
 # Where it lives depends on the version of typer: in click, or in a copy of it.

@@ -138,3 +138,81 @@ def test_the_version_is_told_to_programs() -> None:
     said = CliRunner().invoke(app, ["version", "--json"])
 
     assert json.loads(said.stdout) == {"version": __version__}
+
+
+# Shared by all that have them, or `run`'s own; docs/reference.md lists them.
+SHORTER = {
+    "--redis-url": "KIQ_TRIO_REDIS_URL",
+    "--json": "KIQ_TRIO_JSON",
+    "--timeout": "KIQ_TRIO_TIMEOUT",
+    "--yes": "KIQ_TRIO_YES",
+}
+OF_RUN = {"--queue": "KIQ_TRIO_QUEUES", "--reload-dir": "KIQ_TRIO_RELOAD_DIRS"}
+
+
+def rule(name: str, option: str) -> str:
+    """Return the variable that an option of a command must have."""
+    if name == "run":
+        name = ""
+        if option in OF_RUN:
+            return OF_RUN[option]
+    if option in SHORTER:
+        return SHORTER[option]
+    words = ["kiq_trio", *name.split(), option.removeprefix("--")]
+    return "_".join(words).replace("-", "_").upper()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_has_the_variable_that_the_rule_says(name: str) -> None:
+    named = {
+        option: parameter.envvar
+        for parameter in COMMANDS[name].params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+
+    assert named == {option: rule(name, option) for option in named}
+
+
+def test_every_variable_of_its_own_is_documented() -> None:
+    page = (PAGE.parent / "reference.md").read_text()
+
+    for variable in {*SHORTER.values(), *OF_RUN.values()}:
+        assert f"`{variable}`" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "wrong"),
+    [
+        (
+            ["enqueue", "Mailer"],
+            {"KIQ_TRIO_ENQUEUE_IN": "soon"},
+            "'--in'",
+        ),
+        (
+            ["dead", "delete", "j-1", "-y"],
+            {"KIQ_TRIO_DEAD_DELETE_ALL": "1"},
+            "give a jid or --all, not both",
+        ),
+        (
+            ["dead", "delete", "j-1", "-y"],
+            {"KIQ_TRIO_DEAD_DELETE_CLASS": "Mailer"},
+            "give a jid or --all, not both",
+        ),
+        (
+            ["locks", "release", "t", "-y"],
+            {"KIQ_TRIO_LOCKS_RELEASE_OWNER": "j-1"},
+            "j-1 does not own the lock t",
+        ),
+    ],
+    ids=["in", "all", "class", "owner"],
+)
+def test_a_variable_stands_for_its_option(
+    words: list[str], variables: dict[str, str], wrong: str
+) -> None:
+    env = {"KIQ_TRIO_REDIS_URL": "memory://", **variables}
+
+    said = CliRunner().invoke(app, words, env=env)
+
+    assert said.exit_code in {1, 2}
+    assert wrong in said.stderr
