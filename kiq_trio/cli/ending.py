@@ -35,3 +35,9 @@ def print_failure(sentence: str, *, code: int, as_json: bool) -> None:
     if as_json:
         said = json.dumps({"error": sentence, "code": code})
     print(said, file=sys.stderr)
+
+
+def print_warning(sentence: str, *, as_json: bool) -> None:
+    """Say on standard error what may be a mistake."""
+    said = f"kiq-trio: {sentence}"
+    print(json.dumps({"warning": sentence}) if as_json else said, file=sys.stderr)

@@ -20,7 +20,7 @@ from kiq_trio.cli.connecting import (
     attend,
     work,
 )
-from kiq_trio.cli.ending import FAILED, fail
+from kiq_trio.cli.ending import FAILED, fail, print_warning
 
 T = TypeVar("T")
 
@@ -66,6 +66,10 @@ class Link:
                 print_sheet(one)
             else:
                 print(one)
+
+    def warn(self, sentence: str) -> None:
+        """Say *sentence* on standard error, and go on."""
+        print_warning(sentence, as_json=self.as_json)
 
     def fail(self, sentence: str, *, code: int = FAILED) -> NoReturn:
         """End the command with *sentence*."""

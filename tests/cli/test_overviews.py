@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from typing import Any
@@ -68,16 +69,22 @@ def test_everything_is_counted_for_programs(busy: Admin) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "code"),
+    ("limits", "wrong"),
     [
-        (["--max-latency", "60"], 1),
-        (["--max-latency", "1e12"], 0),
-        (["--min-processes", "3"], 0),
-        (["--min-processes", "4"], 1),
+        (["--max-latency", "60"], "a job has waited for .*, longer than 60 s"),
+        (["--max-latency", "1e12"], None),
+        (["--min-processes", "3"], None),
+        (["--min-processes", "4"], "3 processes, fewer than 4"),
+        (["--max-latency", "60", "--min-processes", "4"], ".* 60 s; 3 processes, .*"),
     ],
 )
-def test_stats_are_a_probe(busy: Admin, limits: list[str], code: int) -> None:
-    assert busy("stats", *limits, code=code).err == ""
+def test_stats_are_a_probe_that_says_what_is_wrong(
+    busy: Admin, limits: list[str], wrong: str | None
+) -> None:
+    said = busy("stats", *limits, code=0 if wrong is None else 1)
+
+    assert ["processed", "12,345"] in said.lines
+    assert re.fullmatch("" if wrong is None else f"kiq-trio: {wrong}\n", said.err)
 
 
 @pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}])
@@ -227,6 +234,25 @@ def test_a_periodic_job_is_paused_and_resumed(periodic: Admin) -> None:
 
     assert answer == {"periodic": "morning", "resumed": True, "changed": True}
     assert not periodic.json("cron", "list")["items"][0]["is_paused"]
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_a_periodic_job_may_be_called_by_its_worker(periodic: Admin, verb: str) -> None:
+    assert periodic.json("cron", verb, "Report")["periodic"] == "morning"
+
+
+@pytest.mark.parametrize("words", [("pause",), ("resume",), ("forget", "-y")])
+def test_a_worker_with_several_periodic_jobs_names_none_of_them(
+    periodic: Admin, words: tuple[str, ...]
+) -> None:
+    [item] = periodic.json("cron", "list")["items"]
+    periodic.do(lambda redis: write_periodics(redis, {"noon": item}))
+
+    said = periodic("cron", *words, "Report", code=1)
+
+    assert "'Report' has several periodic jobs" in said.err
+    assert "'morning', 'noon'" in said.err
+    assert len(periodic.json("cron", "list")["items"]) == 2
 
 
 def test_a_periodic_job_is_forgotten(periodic: Admin) -> None:

@@ -70,7 +70,35 @@ def test_a_list_of_queues_is_a_probe(
     said = admin("queues", "list", *limits, code=code)
 
     assert said.lines[0][0] == "queue"
-    assert said.err == ""
+    assert said.err.startswith("kiq-trio: mail: ") if code else said.err == ""
+
+
+def test_a_probe_says_which_queue_fails_it_and_why(admin: Admin) -> None:
+    fill(admin)
+    fill(admin, 1, "other")
+
+    said = admin("queues", "list", "--max-length", "2", code=1)
+
+    assert said.err == "kiq-trio: mail: 3 jobs wait, more than 2\n"
+
+
+def test_who_pauses_a_queue_that_nobody_knows_is_told_so(admin: Admin) -> None:
+    said = admin("queues", "pause", "nosuch")
+
+    assert said.out == "nosuch is paused\n"
+    assert said.err == (
+        "kiq-trio: nobody knows a queue 'nosuch': it has no jobs, and no process\n"
+    )
+    assert admin.do(lambda redis: names_in(redis, "paused")) == {"nosuch"}
+
+
+def test_a_queue_is_known_once_it_had_a_job_or_has_a_process(admin: Admin) -> None:
+    fill(admin)
+    admin.raw("SADD", "processes", "host:1:a")
+    admin.raw("HSET", "host:1:a", "info", '{"queues":["served"]}')
+
+    assert admin("queues", "pause", "mail").err == ""
+    assert admin("queues", "pause", "served").err == ""
 
 
 def test_a_queue_is_paused_and_resumed(admin: Admin) -> None:

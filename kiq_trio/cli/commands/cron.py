@@ -21,7 +21,12 @@ from kiq_trio.cli.link import Link, linked
 
 cron = typer.Typer(help="See periodic jobs; pause and resume them.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Which periodic job.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Which periodic job; its worker's name, if it is the only."
+    ),
+]
 
 
 @cron.command("list")
@@ -56,23 +61,34 @@ def forget(link: Link, *, name: Name, yes: Yes = False) -> None:
     One that a program still has is listed again, and its missed ticks are not made
     up for.
     """
+    name = _find(link, name)
     confirm(link, f"Forget the periodic job {name!r}?", yes=yes)
     if not link.ask(lambda redis: forget_periodic(redis, name)):
         link.fail(f"no periodic job is called {name!r}")
     link.answer({"done": 1, "of": 1}, f"{name} is forgotten")
 
 
+def _find(link: Link, name: str) -> str:
+    """Return the name of the periodic job that is meant by *name*."""
+    listed = link.ask(read_periodics)
+    known = [one.name for one in listed]
+    if name in known:
+        return name
+    meant = [one.name for one in listed if one.worker == name]
+    if not meant:
+        names = ", ".join(known) or "none"
+        link.fail(f"no periodic job is called {name!r} (known: {names})")
+    if len(meant) > 1:
+        names = ", ".join(map(repr, meant))
+        link.fail(f"{name!r} has several periodic jobs: say which of {names}")
+    return meant[0]
+
+
 def _switch(
     link: Link, name: str, deed: Callable[[Redis, str], Awaitable[bool]], verb: str
 ) -> None:
-    async def switch(redis: Redis) -> tuple[list[str], bool]:
-        known = [one.name for one in await read_periodics(redis)]
-        return known, name in known and await deed(redis, name)
-
-    known, is_new = link.ask(switch)
-    if name not in known:
-        names = ", ".join(known) or "none"
-        link.fail(f"no periodic job is called {name!r} (known: {names})")
+    name = _find(link, name)
+    is_new = link.ask(lambda redis: deed(redis, name))
     already = "" if is_new else " already"
     fields = {"periodic": name, verb: True, "changed": is_new}
     link.answer(fields, f"{name} is {verb}{already}")

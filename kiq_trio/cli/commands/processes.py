@@ -9,7 +9,7 @@ from kiq_trio._store.watching import ProcessView, read_processes
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import describe_process, table_of_processes
-from kiq_trio.cli.ending import FAILED, MISUSED
+from kiq_trio.cli.ending import MISUSED
 from kiq_trio.cli.link import Link, linked
 
 processes = typer.Typer(help="See processes, Ruby's included; quiet and stop them.")
@@ -40,7 +40,7 @@ def list_(
     shown = table_of_processes(seen) if seen else "there are no processes"
     link.answer({"items": items, "total": len(items)}, shown)
     if at_least is not None and len(seen) < at_least:
-        raise typer.Exit(FAILED)
+        link.fail(f"{len(seen)} processes, fewer than {at_least}")
 
 
 @processes.command("quiet")

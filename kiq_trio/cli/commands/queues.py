@@ -1,6 +1,7 @@
 """`kiq-trio queues`: what waits where, and holding it up."""
 
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -10,10 +11,11 @@ from kiq_trio._store.counting import QueueView, read_queues
 from kiq_trio._store.pausing import pause, resume
 from kiq_trio._store.removing import delete_queue
 from kiq_trio._store.tending import delete
+from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
+from kiq_trio.cli.answering import tell_span
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import describe_queue, table_of_queues
-from kiq_trio.cli.ending import FAILED
 from kiq_trio.cli.link import Link, linked
 from kiq_trio.cli.toiling import Toil
 
@@ -59,18 +61,36 @@ def list_queues(
     items = list(map(describe_queue, seen))
     shown = table_of_queues(seen) if seen else "there are no queues"
     link.answer({"items": items, "total": len(items)}, shown)
-    if any(
-        (max_latency is not None and one.latency > max_latency)
-        or (max_length is not None and one.length > max_length)
-        for one in seen
-    ):
-        raise typer.Exit(FAILED)
+    wrong = [_complain(one, max_latency, max_length) for one in seen]
+    if any(wrong):
+        link.fail("; ".join(filter(None, wrong)))
+
+
+def _complain(
+    queue: QueueView, max_latency: float | None, max_length: int | None
+) -> str:
+    """Return what is wrong with *queue*, if anything is."""
+    wrong = []
+    if max_latency is not None and queue.latency > max_latency:
+        waited = tell_span(queue.latency)
+        wrong.append(f"a job has waited for {waited}, longer than {max_latency:g} s")
+    if max_length is not None and queue.length > max_length:
+        wrong.append(f"{queue.length:,} jobs wait, more than {max_length:,}")
+    return f"{queue.name}: {', '.join(wrong)}" if wrong else ""
 
 
 @queues.command("pause")
 @linked
 def pause_queue(link: Link, *, name: Name) -> None:
     """Have no process take jobs from a queue; what runs, runs on."""
+
+    async def is_known(redis: Redis) -> bool:
+        queues = [one.name for one in await read_queues(redis)]
+        served = (one.queues for one in await read_processes(redis))
+        return name in chain(queues, *served)
+
+    if not link.ask(is_known):
+        link.warn(f"nobody knows a queue {name!r}: it has no jobs, and no process")
     _switch(link, name, pause, "paused")
 
 

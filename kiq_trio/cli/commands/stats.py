@@ -13,7 +13,6 @@ from kiq_trio._wire.client import Redis
 from kiq_trio.cli.answering import Column, Sheet, make_sheet, tell_span
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.describing import describe_queue, table_of_queues
-from kiq_trio.cli.ending import FAILED
 from kiq_trio.cli.link import Link, linked
 
 
@@ -47,9 +46,16 @@ def stats(
         return
     totals = link.ask(read_totals)
     link.answer(describe(totals), table_of(totals), "", table_of_queues(totals.queues))
-    is_late = max_latency is not None and totals.latency > max_latency
-    if is_late or (min_processes is not None and totals.processes < min_processes):
-        raise typer.Exit(FAILED)
+    wrong = []
+    if max_latency is not None and totals.latency > max_latency:
+        wrong.append(
+            f"a job has waited for {tell_span(totals.latency)}, "
+            f"longer than {max_latency:g} s"
+        )
+    if min_processes is not None and totals.processes < min_processes:
+        wrong.append(f"{totals.processes} processes, fewer than {min_processes}")
+    if wrong:
+        link.fail("; ".join(wrong))
 
 
 def describe(totals: Totals) -> dict[str, Any]:
