@@ -48,3 +48,10 @@ def bench(session: nox.Session) -> None:
     """Measure, against the bare loop of the same run."""
     session.install("-e", ".[all]")
     session.run("python", "-m", "bench", *session.posargs)
+
+
+@nox.session(name="bench-peers", default=False)
+def bench_peers(session: nox.Session) -> None:
+    """Measure beside other systems, each in an environment of its own."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "bench.peers", *session.posargs)

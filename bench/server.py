@@ -1,6 +1,7 @@
 """A Redis of our own for the length of a measurement, without persistence."""
 
 import functools
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,22 +13,35 @@ from kiq_trio._wire.binary import find_binary
 from kiq_trio._wire.client import open_redis
 from kiq_trio._wire.servers import server_from_url
 
+START_TIMEOUT = 20.0
+
 
 @asynccontextmanager
-async def open_server() -> AsyncIterator[str]:
-    """Run a server on a Unix socket; give its URL."""
+async def open_server(*, tcp: bool = False) -> AsyncIterator[str]:
+    """Run a server on a Unix socket, with *tcp* also on loopback; give its URL."""
+    port = _free_port() if tcp else 0
     with tempfile.TemporaryDirectory() as folder:
-        socket = Path(folder) / "redis.sock"
+        path = Path(folder) / "redis.sock"
         command = [
             str(await find_binary()),
-            *("--port", "0", "--unixsocket", str(socket), "--save", ""),
+            *("--bind", "127.0.0.1", "--port", str(port)),
+            *("--unixsocket", str(path), "--save", ""),
             *("--dir", folder, "--logfile", str(Path(folder) / "log")),
         ]
-        url = f"unix://{socket}"
+        url = f"unix://{path}"
         async with trio.open_nursery() as nursery:
             run = functools.partial(trio.run_process, command, check=False)
             nursery.start_soon(run)
-            async with open_redis(server_from_url(url)) as redis:
-                await redis.wait_up()
-            yield url
+            # By the socket: had somebody taken the port, he would answer there.
+            with trio.fail_after(START_TIMEOUT):
+                async with open_redis(server_from_url(url)) as redis:
+                    await redis.wait_up()
+            yield f"redis://127.0.0.1:{port}/0" if tcp else url
             nursery.cancel_scope.cancel()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
