@@ -84,8 +84,13 @@ def _to_json(value: Any, converter: Converter, path: str) -> Any:
         return value
     try:
         return _take_apart(value, converter, path)
-    except (EncodeError, RecursionError):
+    except RecursionError:
         raise
+    except EncodeError as error:
+        if error.path.startswith(path):
+            raise
+        # It comes out of a hook, which cannot know where its value is.
+        raise EncodeError(path, error.reason) from None
     # A hook is anybody's, and so is what it reads of the value.
     except Exception as error:
         why = "".join(format_exception_only(error)).strip()

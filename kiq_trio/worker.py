@@ -75,7 +75,8 @@ class FunctionWorker(Generic[P, R]):
 
         Raises:
             TypeError: the worker does not take such arguments.
-            EncodeError: one holds what JSON cannot say, and no hook makes it so.
+            EncodeError: one holds what JSON cannot say, and no hook makes it so, or
+                a hook fails at it; it names the worker and the place.
         """
         # Binding costs as much as all the rest, and is for names and for mistakes.
         is_plain = not kwargs and len(args) in self._arity

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import attrs
+import pytest
 from trio.testing import MockClock
 
-from kiq_trio import ArgumentError, worker
+from kiq_trio import ArgumentError, EncodeError, worker
 from kiq_trio.events import Ended, Failed
 from tests.journey.conftest import KiqMaker, Recorder
 
@@ -57,3 +58,13 @@ async def test_a_payload_that_does_not_fit_is_a_failure_to_be_retried(
         "greet(): the argument 'user' must be tests.journey.test_arguments.User: "
         "required field missing @ user.born"
     )
+
+
+async def test_what_a_hook_fails_at_is_refused_with_the_class_and_the_place(
+    make_kiq: KiqMaker,
+) -> None:
+    user = User("Grace", "1906-12-09")  # type: ignore[arg-type]  # the mistake.
+
+    async with make_kiq(server=False) as kiq:
+        with pytest.raises(EncodeError, match=r"^greet: args\[1\]\.born: "):
+            await kiq.enqueue({"class": "greet", "args": [1, user]})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -377,6 +378,11 @@ class UnkindMapping(dict[str, Any]):
         raise OSError("not today")
 
 
+@attrs.define
+class Bag:
+    things: frozenset[Any] | set[Any]
+
+
 def unkind_converter() -> Converter:
     converter = make_converter()
     converter.register_unstructure_hook(Unkind, lambda value: value.name)
@@ -392,8 +398,10 @@ def unkind_converter() -> Converter:
         ),
         (([1, {"who": Unkind()}], 2), r"^bill: args\[0\]\[1\]\.who: .*RudeError"),
         ((UnkindMapping(a=1), 2), r"^bill: args\[0\]: .* OSError: not today"),
+        ((1, [{"a", math.nan}]), r"^bill: args\[1\]\[0\]: nan is not a number"),
+        ((1, Bag({"a", math.nan})), r"^bill: args\[1\]: nan is not a number"),
     ],
-    ids=["field", "hook", "mapping"],
+    ids=["field", "hook", "mapping", "set", "set in a field"],
 )
 def test_whatever_goes_wrong_in_a_hook_is_told_with_the_worker_and_the_place(
     args: tuple[Any, ...], message: str
@@ -403,3 +411,18 @@ def test_whatever_goes_wrong_in_a_hook_is_told_with_the_worker_and_the_place(
 
     with pytest.raises(EncodeError, match=message):
         bill.new(*args)
+
+
+def test_a_hint_that_cannot_be_read_hides_no_mistake_of_a_hook() -> None:
+    @dataclasses.dataclass
+    class Strange:
+        inner: "Nowhere"  # type: ignore[name-defined]  # noqa: F821 - that is the point.
+
+    converter = make_converter()
+    converter.register_unstructure_hook(Strange, lambda value: value.outer)
+
+    @worker(converter=converter)
+    async def bill(given: Any) -> None: ...
+
+    with pytest.raises(EncodeError, match=r"^bill: args\[0\]: .* no attribute 'outer'"):
+        bill.new(Strange(1))
