@@ -74,8 +74,8 @@ def test_everything_is_counted_for_programs(busy: Admin) -> None:
         (["--max-latency", "60"], "a job has waited for .*, longer than 60 s"),
         (["--max-latency", "1e12"], None),
         (["--min-processes", "3"], None),
-        (["--min-processes", "4"], "3 processes, fewer than 4"),
-        (["--max-latency", "60", "--min-processes", "4"], ".* 60 s; 3 processes, .*"),
+        (["--min-processes", "4"], "processes: 3, fewer than 4"),
+        (["--max-latency", "60", "--min-processes", "4"], ".* 60 s; processes: 3, .*"),
     ],
 )
 def test_stats_are_a_probe_that_says_what_is_wrong(
@@ -132,7 +132,8 @@ def test_processes_are_listed_for_programs(busy: Admin) -> None:
         20480,
         ["mail", "low"],
     )
-    busy("processes", "list", "--at-least", "4", code=1)
+    said = busy("processes", "list", "--at-least", "4", code=1)
+    assert said.err == "kiq-trio: processes: 3, fewer than 4\n"
 
 
 @pytest.mark.parametrize(

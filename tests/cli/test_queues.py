@@ -70,7 +70,7 @@ def test_a_list_of_queues_is_a_probe(
     said = admin("queues", "list", *limits, code=code)
 
     assert said.lines[0][0] == "queue"
-    assert said.err.startswith("kiq-trio: mail: ") if code else said.err == ""
+    assert said.err.startswith("kiq-trio: mail, ") if code else said.err == ""
 
 
 def test_a_probe_says_which_queue_fails_it_and_why(admin: Admin) -> None:
@@ -79,7 +79,7 @@ def test_a_probe_says_which_queue_fails_it_and_why(admin: Admin) -> None:
 
     said = admin("queues", "list", "--max-length", "2", code=1)
 
-    assert said.err == "kiq-trio: mail: 3 jobs wait, more than 2\n"
+    assert said.err == "kiq-trio: mail, jobs that wait: 3, more than 2\n"
 
 
 def test_who_pauses_a_queue_that_nobody_knows_is_told_so(admin: Admin) -> None:

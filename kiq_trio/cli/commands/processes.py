@@ -40,7 +40,7 @@ def list_(
     shown = table_of_processes(seen) if seen else "there are no processes"
     link.answer({"items": items, "total": len(items)}, shown)
     if at_least is not None and len(seen) < at_least:
-        link.fail(f"{len(seen)} processes, fewer than {at_least}")
+        link.fail(f"processes: {len(seen)}, fewer than {at_least}")
 
 
 @processes.command("quiet")

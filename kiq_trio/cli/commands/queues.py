@@ -75,8 +75,8 @@ def _complain(
         waited = tell_span(queue.latency)
         wrong.append(f"a job has waited for {waited}, longer than {max_latency:g} s")
     if max_length is not None and queue.length > max_length:
-        wrong.append(f"{queue.length:,} jobs wait, more than {max_length:,}")
-    return f"{queue.name}: {', '.join(wrong)}" if wrong else ""
+        wrong.append(f"jobs that wait: {queue.length:,}, more than {max_length:,}")
+    return f"{queue.name}, {', '.join(wrong)}" if wrong else ""
 
 
 @queues.command("pause")

@@ -53,7 +53,7 @@ def stats(
             f"longer than {max_latency:g} s"
         )
     if min_processes is not None and totals.processes < min_processes:
-        wrong.append(f"{totals.processes} processes, fewer than {min_processes}")
+        wrong.append(f"processes: {totals.processes}, fewer than {min_processes}")
     if wrong:
         link.fail("; ".join(wrong))
 
