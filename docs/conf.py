@@ -18,6 +18,7 @@ extensions = [
     "myst_parser",
     "cli_tables",
     "key_tables",
+    "long_code",
     "option_tables",
     "place_tables",
     "retry_table",
@@ -43,3 +44,5 @@ napoleon_use_ivar = True
 html_theme = "furo"
 html_title = f"kiq_trio {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]

@@ -9,6 +9,7 @@ the door, `_house.py` says who is inside whom.
 from kiq_trio._layers import IGNORE
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.stats import Stats
+from kiq_trio._store.rota import Listed
 from kiq_trio._version import __version__
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
@@ -85,6 +86,7 @@ __all__ = [
     "JobTimeoutError",
     "Kiq",
     "KiqError",
+    "Listed",
     "NoJobError",
     "NotRunningError",
     "Options",

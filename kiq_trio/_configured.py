@@ -57,6 +57,9 @@ class Configured(Opened):
             opts: what was given so far, by the class and to the constructor; yours
                 to change. Defaults are not among it. A URL that was given in
                 `client_opts` is called `redis_url`.
+
+        Returns:
+            Mapping: the options, or `IGNORE`, or an awaitable of either.
         """
         opts.setdefault("redis_url", find_url())
         return opts

@@ -173,7 +173,7 @@ def worker(
         *misplaced: nothing; it catches a decorator without its parentheses.
         name: the class name of its jobs, the function's own by default. Give one
             to be found by Ruby: `name="Billing::InvoiceJob"`.
-        **options: see `Options`.
+        **options: see `kiq_trio.options.Options`.
 
     Raises:
         ConfigError: an option is unknown or its value not allowed.

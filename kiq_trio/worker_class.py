@@ -58,7 +58,7 @@ class Worker:
 
     Args:
         name: the class name of its jobs, that of the class by default.
-        **options: see `Options`.
+        **options: see `kiq_trio.options.Options`.
 
     Raises:
         ConfigError: an option is unknown or its value not allowed.

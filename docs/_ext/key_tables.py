@@ -30,7 +30,7 @@ class KeyTable(SphinxDirective):
         """Return a row for each key."""
         users: dict[str, list[str]] = {}
         for script in SCRIPTS:
-            for name in named_keys(script):
+            for name in dict.fromkeys(named_keys(script)):
                 users.setdefault(name, []).append(f"`{script.name}`")
         rows = [
             (

@@ -108,7 +108,7 @@ def _draw_way(start: Place, end: Place, ways: Sequence[tuple[int, Way]]) -> str:
         (tail.x + 2 * knee.x + head.x) / 4, (tail.y + 2 * knee.y + head.y) / 4
     )
     numbers = ", ".join(str(number) for number, _ in ways)
-    said = "; ".join(way.when for _, way in ways)
+    said = "; ".join(way.when for _, way in ways).replace("`", "")
     curve = (
         f"M{tail.x:.0f} {tail.y:.0f} "
         f"Q{knee.x:.0f} {knee.y:.0f} {head.x:.0f} {head.y:.0f}"

@@ -30,7 +30,9 @@ class Listed:
         worker: the class of its jobs.
         queue: where they go.
         args: their arguments.
-        last_tick: in epoch seconds; None if there was none yet.
+        last_tick: the one that was dealt with last, in epoch seconds: it got its job,
+            was passed over, or was the one before the periodic job was first heard of.
+            None if no process has looked yet.
         next_tick: likewise, by the clock of Redis; None if we cannot tell.
         is_paused: whether its ticks pass without a job.
     """
