@@ -32,7 +32,7 @@ def table_of_jobs(jobs: Sequence[Placed]) -> Sheet:
         Column("jid", "id"),
         Column("class", "id"),
         Column("queue", "id"),
-        Column("at", "id"),
+        Column("at (UTC)", "id"),
         Column("args"),
         Column("error"),
     )
@@ -74,7 +74,7 @@ def table_of_running(runs: Iterable[Running]) -> Sheet:
         Column("jid", "id"),
         Column("class", "id"),
         Column("queue", "id"),
-        Column("since", "id"),
+        Column("since (UTC)", "id"),
         Column("process", "id"),
         Column("args"),
     )
@@ -166,6 +166,17 @@ def table_of_processes(processes: Iterable[ProcessView]) -> Sheet:
         for process in processes
     )
     return make_sheet(columns, rows)
+
+
+def beat_age(processes: Iterable[ProcessView]) -> float | None:
+    """Return how many seconds old the oldest is that *processes* show; None if none."""
+    ages = [one.age for one in processes if one.is_shown and one.beat]
+    return round(max(ages), 3) if ages else None
+
+
+def tell_age(age: float) -> str:
+    """Return how old that may be which processes show with their heartbeats."""
+    return f"as of the last heartbeats, up to {tell_span(age)} ago"
 
 
 def tell_state(process: ProcessView) -> str:

@@ -66,7 +66,7 @@ def test_a_page_is_listed_for_people(admin: Admin) -> None:
     said = admin("jobs", "list", "queue", "--per-page", "2")
 
     title, *rows, count = said.lines
-    assert title == ["jid", "class", "queue", "at", "args", "error"]
+    assert title == ["jid", "class", "queue", "at", "(UTC)", "args", "error"]
     assert rows == [["c", "Mailer", "low", "1"], ["a", "Mailer", "mail", "1"]]
     assert count == ["3", "jobs,", "page", "1", "of", "2"]
     assert admin("jobs", "list", "queue", "--page", "9").out == "no page 9\n"
@@ -119,7 +119,7 @@ def test_no_column_is_left_out_on_a_terminal(admin: Admin) -> None:
     said = admin("retry", "list")
 
     title, *rows, _ = re.sub(r"\x1b\[\d*m", "", said.out).splitlines()
-    assert title.split() == ["jid", "class", "queue", "at", "args", "error"]
+    assert title.split() == ["jid", "class", "queue", "at", "(UTC)", "args", "error"]
     assert [len(row) for row in rows] == [100, 100]
     assert rows[0].split()[:3] == ["0123456789abcdef01234567", "Mailer", "mail"]
     assert rows[0].count("…") == 2, "the two texts are cut"

@@ -58,6 +58,7 @@ def test_everything_is_counted_for_people(busy: Admin) -> None:
     assert ["enqueued", "2"] in said.lines
     assert ["processes", "3"] in said.lines
     assert said.lines[-1][:2] == ["mail", "2"]
+    assert "busy, processed and failed as of the last heartbeats, up to " in said.out
 
 
 def test_everything_is_counted_for_programs(busy: Admin) -> None:
@@ -66,6 +67,15 @@ def test_everything_is_counted_for_programs(busy: Admin) -> None:
     assert (answer["processed"], answer["enqueued"], answer["busy"]) == (12345, 2, 4)
     assert answer["queues"][0]["name"] == "mail"
     assert answer["latency"] > 1e6
+    assert answer["beat_age"] > 0
+
+
+def test_what_runs_is_said_to_be_as_old_as_the_heartbeats(busy: Admin) -> None:
+    said = busy("jobs", "list", "running")
+
+    assert said.lines[0] == ["nothing", "runs"]
+    assert said.out.splitlines()[1].startswith("as of the last heartbeats, up to ")
+    assert busy.json("jobs", "list", "running")["beat_age"] > 0
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,11 @@ Name = Annotated[
 @cron.command("list")
 @linked
 def list_(link: Link) -> None:
-    """List the periodic jobs that any process has told of."""
+    """List the periodic jobs that any process has told of.
+
+    `last` is the tick that was dealt with last: it got its job, was passed over, or
+    was the one before the periodic job was first heard of.
+    """
     listed = link.ask(read_periodics)
     items = [attrs.asdict(one) for one in listed]
     shown = _table(listed) if listed else "there are no periodic jobs"
@@ -99,8 +103,8 @@ def _table(listed: list[Listed]) -> Sheet:
         Column("periodic", "id"),
         Column("crontab", "id"),
         Column("zone", "id"),
-        Column("last", "id"),
-        Column("next", "id"),
+        Column("last (UTC)", "id"),
+        Column("next (UTC)", "id"),
         Column("paused", "id"),
         Column("worker"),
         Column("queue"),

@@ -18,16 +18,23 @@ from kiq_trio._store.browsing import (
 from kiq_trio._store.cancelling import Whereabouts
 from kiq_trio._store.counting import read_queues
 from kiq_trio._store.tending import cannot_run, delete, run_again
-from kiq_trio._store.watching import Running, read_running
+from kiq_trio._store.watching import (
+    ProcessView,
+    Running,
+    read_processes,
+    read_running,
+)
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.cli.answering import printable
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.describing import (
+    beat_age,
     describe_job,
     describe_running,
     table_of_running,
+    tell_age,
     tell_time,
 )
 from kiq_trio.cli.filtering import Jid, OnlyClass, OnlyJid, OnlyQueue, Page, PerPage
@@ -63,7 +70,8 @@ def list_(
 ) -> None:
     """List the jobs of a place: the one that is fetched next, or due first, in front.
 
-    With `queue` that is one queue after the other, or that of --queue.
+    With `queue` that is one queue after the other, or that of --queue. With `running`
+    it is what processes showed with their last heartbeats, every 10 s.
     """
     wanted = Wanted(jid=jid, job_class=job_class, queue=queue)
     if place is Place.RUNNING:
@@ -154,9 +162,15 @@ async def _find(redis: Redis, jid: str) -> list[Placed]:
 
 
 def _list_running(link: Link, wanted: Wanted) -> None:
-    runs = [run for run in link.ask(read_running) if _is_wanted(run, wanted)]
+    async def read(redis: Redis) -> tuple[list[Running], list[ProcessView]]:
+        return await read_running(redis), await read_processes(redis)
+
+    found, processes = link.ask(read)
+    runs = [run for run in found if _is_wanted(run, wanted)]
+    age = beat_age(processes)
+    fields = {"items": describe_running(runs), "total": len(runs), "beat_age": age}
     shown = table_of_running(runs) if runs else "nothing runs"
-    link.answer({"items": describe_running(runs), "total": len(runs)}, shown)
+    link.answer(fields, shown, *([] if age is None else [tell_age(age)]))
 
 
 def _is_wanted(run: Running, wanted: Wanted) -> bool:
@@ -164,12 +178,12 @@ def _is_wanted(run: Running, wanted: Wanted) -> bool:
 
 
 def _tell_place(placed: Placed) -> str:
-    at = "" if placed.score is None else f" at {tell_time(placed.score)}"
+    at = "" if placed.score is None else f" at {tell_time(placed.score)} UTC"
     return f"in {printable(placed.place)}{at}"
 
 
 def _tell_run(run: Running) -> str:
-    return f"runs in {printable(run.identity)} since {tell_time(run.run_at)}"
+    return f"runs in {printable(run.identity)} since {tell_time(run.run_at)} UTC"
 
 
 def _tell_payload(fields: Mapping[str, Any]) -> str:

@@ -9,10 +9,16 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from kiq_trio._store.counting import Totals, read_totals
+from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.answering import Column, Sheet, make_sheet, tell_span
 from kiq_trio.cli.connecting import Patience
-from kiq_trio.cli.describing import describe_queue, table_of_queues
+from kiq_trio.cli.describing import (
+    beat_age,
+    describe_queue,
+    table_of_queues,
+    tell_age,
+)
 from kiq_trio.cli.link import Link, linked
 
 
@@ -40,12 +46,17 @@ def stats(
         typer.Option(metavar="COUNT", min=0, help="Exit with 1 if there are fewer."),
     ] = None,
 ) -> None:
-    """Count jobs, queues and processes, as the dashboard of Sidekiq does."""
+    """Count jobs, queues and processes, as the dashboard of Sidekiq does.
+
+    `busy`, `processed` and `failed` are told with each heartbeat, every 10 s.
+    """
     if watch:
         _watch(link, interval)
         return
-    totals = link.ask(read_totals)
-    link.answer(describe(totals), table_of(totals), "", table_of_queues(totals.queues))
+    totals, age = link.ask(_read)
+    told = [] if age is None else [f"busy, processed and failed {tell_age(age)}"]
+    shown = (table_of(totals), *told, "", table_of_queues(totals.queues))
+    link.answer(describe(totals, age), *shown)
     wrong = []
     if max_latency is not None and totals.latency > max_latency:
         wrong.append(
@@ -58,11 +69,16 @@ def stats(
         link.fail("; ".join(wrong))
 
 
-def describe(totals: Totals) -> dict[str, Any]:
+async def _read(redis: Redis) -> tuple[Totals, float | None]:
+    return await read_totals(redis), beat_age(await read_processes(redis))
+
+
+def describe(totals: Totals, age: float | None) -> dict[str, Any]:
     """Return the fields of an answer."""
     return {
         **attrs.asdict(totals, recurse=False),
         "latency": round(totals.latency, 3),
+        "beat_age": age,
         "queues": list(map(describe_queue, totals.queues)),
     }
 
@@ -93,13 +109,13 @@ def _watch(link: Link, interval: float) -> None:
     async def watch(redis: Redis, patience: Patience) -> None:
         with Live(console=console, auto_refresh=False, screen=is_live) as live:
             while True:
-                totals = await read_totals(redis)
+                totals, age = await _read(redis)
                 if is_live:
                     sheets = (table_of(totals), table_of_queues(totals.queues))
                     tables = [sheet.fit(console.width) for sheet in sheets]
                     live.update(Group(*tables), refresh=True)
                 else:
-                    link.answer(describe(totals), table_of(totals), "")
+                    link.answer(describe(totals, age), table_of(totals), "")
                 patience.renew(interval)
                 await trio.sleep(interval)
 
