@@ -120,7 +120,14 @@ def ask(request: urllib.request.Request) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["test_jobs.py", "test_shop.py"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "test_jobs.py",
+        "test_shop.py",
+        pytest.param("test_flask_app.py", marks=pytest.mark.server),
+    ],
+)
 def test_the_tests_of_the_example_pass(module: str) -> None:
     # Named, in case the package was installed before it had a plugin.
     plugins = ("-p", "pytest_kiq_trio", "-p", "no:cacheprovider")
