@@ -1,7 +1,7 @@
 """Marks code in which a line may break: long names, such as those of tests.
 
-The style sheet `_static/tables.css` keeps all other code in one piece, so that no option
-is torn at its hyphens.
+The style sheet `_static/tables.css` keeps all other code in one piece, so that no
+option is torn at its hyphens.
 """
 
 from docutils import nodes
