@@ -55,8 +55,8 @@ def stats(
         return
     totals, age = link.ask(_read)
     told = [] if age is None else [f"busy, processed and failed {tell_age(age)}"]
-    shown = (table_of(totals), *told, "", table_of_queues(totals.queues))
-    link.answer(describe(totals, age), *shown)
+    queues = table_of_queues(totals.queues)
+    link.answer(describe(totals, age), table_of(totals), *told, "", queues)
     wrong = []
     if max_latency is not None and totals.latency > max_latency:
         wrong.append(
