@@ -53,11 +53,12 @@ def instance(kind: type, what: str) -> Check:
     return check
 
 
-def one_of(allowed: Sequence[str]) -> Check:
-    """Check for one of some words."""
+def one_of(allowed: Sequence[object]) -> Check:
+    """Check for one of some words, or numbers."""
 
     def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if value not in allowed:
+        # True is 1 in Python, and no word of ours.
+        if isinstance(value, bool) or value not in allowed:
             names = ", ".join(map(repr, allowed))
             raise ConfigError(f"{attribute.name} must be one of {names}, got {value!r}")
 

@@ -14,6 +14,9 @@ from kiq_trio.spans import to_seconds
 from kiq_trio.worker import AnyWorker
 from kiq_trio.worker_class import as_worker
 
+CLOSED = ("bid", "encrypt")
+"""Fields of a payload that ask for middleware of Sidekiq Pro or Enterprise."""
+
 SCHEDULERS = ("retry", "schedule")
 """The sorted sets that hold jobs for later."""
 
@@ -26,6 +29,15 @@ def to_schedulers(given: Any) -> tuple[str, ...]:
                 f"schedulers may hold {' and '.join(map(repr, SCHEDULERS))}, "
                 f"got {name!r}"
             )
+    return names
+
+
+def to_accepted(given: Any) -> tuple[str, ...]:
+    names = listed("accept", given)
+    for name in names:
+        if name not in CLOSED:
+            allowed = " and ".join(map(repr, CLOSED))
+            raise ConfigError(f"accept may hold {allowed}, got {name!r}")
     return names
 
 

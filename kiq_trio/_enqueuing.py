@@ -150,7 +150,14 @@ class Enqueuing(Configured):
     def _look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
         """Return *job* as middleware is given it: it could be stored as it is."""
         jid = secrets.token_hex(12)
-        made = stamp(job, now=self._now(), jid=jid, in_=in_, at=at)
+        made = stamp(
+            job,
+            now=self._now(),
+            jid=jid,
+            in_=in_,
+            at=at,
+            write_time=self.config.write_time,
+        )
         self._prepare(made, None, None)
         return made
 
@@ -158,7 +165,12 @@ class Enqueuing(Configured):
         self, job: JobLike, in_: Span | None, at: Moment | None
     ) -> tuple[Job, Entry]:
         made, entry = prepare(
-            job, now=self._now(), jid=secrets.token_hex(12), in_=in_, at=at
+            job,
+            now=self._now(),
+            jid=secrets.token_hex(12),
+            in_=in_,
+            at=at,
+            write_time=self.config.write_time,
         )
         entry.may_wait = self.config.may_wait(made.queue)
         return made, entry

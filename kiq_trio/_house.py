@@ -174,11 +174,25 @@ async def _serving(
         interval=timing.heartbeat,
         is_quiet=lambda: lease.is_quiet or stop.deadline < math.inf,
         on_signal=on_signal,
+        sidekiq=config.sidekiq,
     )
     stager = Stager(
-        redis, tools.server, config.schedulers, timing.poll, tools.now, tools.random
+        redis=redis,
+        server=tools.server,
+        sources=config.schedulers,
+        poll=timing.poll,
+        now=tools.now,
+        random=tools.random,
+        write_time=config.write_time,
     )
-    rescuer = Rescuer(redis, timing, tools.now, config.dead_limit, config.dead_timeout)
+    rescuer = Rescuer(
+        redis=redis,
+        timing=timing,
+        now=tools.now,
+        dead_limit=config.dead_limit,
+        dead_timeout=config.dead_timeout,
+        write_time=config.write_time,
+    )
     dumper = Dumper(redis, lease, plant.ledger, tools.now)
     courier = Courier(
         redis=redis,
@@ -205,7 +219,14 @@ async def _serving(
 async def _ticking(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[None]:
     """Enqueue what comes again and again."""
     longest = _LOOKS_AT_TICKS * config.timing.poll
-    ticker = Ticker(redis, config.all_periodics, longest, tools.now, tools.random)
+    ticker = Ticker(
+        redis=redis,
+        periodics=config.all_periodics,
+        longest=longest,
+        now=tools.now,
+        random=tools.random,
+        write_time=config.write_time,
+    )
     async with background(ticker.run):
         yield
 
@@ -226,6 +247,7 @@ async def _campaigning(
         timing=config.timing,
         on_lead=config.on_lead,
         on_lead_lost=config.on_lead_lost,
+        dear_leader=config.dear_leader,
     )
     async with background(candidate.run, stop.in_time(candidate.resign)):
         yield

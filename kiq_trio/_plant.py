@@ -12,6 +12,7 @@ import trio
 
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
+from kiq_trio._pipeline.closed import Closed
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.crew import Crew
 from kiq_trio._pipeline.failing import Failures
@@ -134,13 +135,14 @@ def build_plant(
         "settler": settler,
         "broadcast": broadcast,
         "ledger": ledger,
-        "gate": Gate(tools.now, recalls),
+        "gate": Gate(tools.now, recalls, Closed(config.closed)),
         "failures": Failures(
             workers=config.workers,
             on_death=config.on_death,
             now=tools.now,
             random=tools.random,
             retry_factor=config.timing.retry,
+            write_time=config.write_time,
         ),
     }
     crews = []

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from kiq_trio._faults import plain
 from kiq_trio._layers import Setup
 from kiq_trio._opened import Opened
 from kiq_trio._pipeline.recalls import is_meant
 from kiq_trio._store.cancelling import Whereabouts, cancel
 from kiq_trio._store.clearing import clear
 from kiq_trio._store.inspecting import read_strangers
+from kiq_trio._store.marking import mark_deploy
 from kiq_trio._store.rota import (
     Listed,
     pause_periodic,
@@ -99,6 +101,24 @@ class Steering(Opened):
             is_meant=lambda job: is_meant(job, now),
         )
 
+    async def mark_deploy(self, label: str) -> bool:
+        """Mark this minute in the charts of Sidekiq's UI, as that of a deploy.
+
+        Many processes may do so when they start: within a minute, the same label is
+        marked once, and a minute has one mark only, the first.
+
+        Args:
+            label: what is shown: a version, a commit.
+
+        Returns:
+            Whether this minute has that mark now.
+
+        Raises:
+            ConfigError: *label* is no text that the UI can show.
+        """
+        _require_label(label)
+        return await mark_deploy(self._running().redis, label, at=self._now())
+
     async def clear(self, *, confirm: bool = False) -> None:
         """Delete every job: enqueued, scheduled, to be retried, dead, or held.
 
@@ -125,3 +145,8 @@ class Steering(Opened):
 def _require_name(jid: Any) -> None:
     if not isinstance(jid, str) or not jid:
         raise ConfigError(f"jid must be the name of a job, got {jid!r}")
+
+
+def _require_label(label: Any) -> None:
+    if not isinstance(label, str) or not label.strip() or plain(label) != label:
+        raise ConfigError(f"label must be a text without < and >, got {label!r}")

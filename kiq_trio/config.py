@@ -7,7 +7,9 @@ import attrs
 
 from kiq_trio._checks import at_least, instance, one_of, suggest
 from kiq_trio._conversions import (
+    CLOSED,
     SCHEDULERS,
+    to_accepted,
     to_client_middleware,
     to_client_opts,
     to_on_death,
@@ -19,6 +21,7 @@ from kiq_trio._conversions import (
     to_server_middleware,
     to_workers,
 )
+from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio.errors import ConfigError
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware
 from kiq_trio.options import Mourner
@@ -87,6 +90,14 @@ class Config:
             first one outermost.
         server_middleware: such functions around the workers.
         log_format: "json" or "human", for the lines about jobs in the log.
+        sidekiq: the oldest Sidekiq that shares this Redis, or whose Web UI looks at
+            it: 8, 7 or 6. It decides how times are written, and under which keys
+            running jobs and metrics are shown. All of them are read always.
+        dear_leader: show in Sidekiq's UI which process leads. Only where there is no
+            Sidekiq Enterprise, which elects its own leader by that key.
+        accept: which jobs to run though they need middleware of Sidekiq Pro or
+            Enterprise: "bid", those of a batch, which never hears of them, and
+            "encrypt", whose last argument is ciphertext. Others are put off.
     """
 
     workers: dict[str, AnyWorker] = attrs.field(factory=dict, converter=to_workers)
@@ -144,6 +155,11 @@ class Config:
         default=(), converter=to_server_middleware
     )
     log_format: LogFormat = attrs.field(default="json", validator=one_of(LOG_FORMATS))
+    sidekiq: int = attrs.field(default=8, validator=one_of(SIDEKIQS))
+    dear_leader: bool = attrs.field(
+        default=False, validator=instance(bool, "True or False")
+    )
+    accept: tuple[str, ...] = attrs.field(default=(), converter=to_accepted)
 
     def __attrs_post_init__(self) -> None:
         gather(self.periodics, self.workers.values())
@@ -161,6 +177,16 @@ class Config:
             if worker.options.queue not in self.queues:
                 found.setdefault(worker.options.queue, []).append(name)
         return found
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Fields of a payload that keep a job from being run here."""
+        return tuple(name for name in CLOSED if name not in self.accept)
+
+    @property
+    def write_time(self) -> WriteTime:
+        """What writes times as our Sidekiq does."""
+        return time_writer(self.sidekiq)
 
     @property
     def concurrency(self) -> dict[str, int]:

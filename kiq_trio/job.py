@@ -135,7 +135,11 @@ class Job:
         return cls._take(fields)
 
     def to_map(self) -> dict[str, Any]:
-        """Return the fields as they are stored; those that are None left out."""
+        """Return the fields as they are stored.
+
+        A retry of None is left out, as it was when it was read. What others have
+        written as null stays in `rest`, and is written again.
+        """
         fields: dict[str, Any] = {"class": self.job_class, "args": self.args}
         fields["queue"] = self.queue
         if self.jid:
@@ -143,8 +147,6 @@ class Job:
         if self.retry is not None:
             fields["retry"] = self.retry
         fields.update(self.rest)
-        if None in self.rest.values():
-            return {name: value for name, value in fields.items() if value is not None}
         return fields
 
     def encode(self) -> bytes:
@@ -165,7 +167,11 @@ class Job:
         and `set(bid="b")` both do what they say.
         """
         own = {name: fields.pop(name) for name in _ATTRIBUTES & fields.keys()}
-        return attrs.evolve(self, **own, rest={**self.rest, **fields})
+        rest = {**self.rest, **fields}
+        for name, value in fields.items():
+            if value is None:
+                del rest[name]
+        return attrs.evolve(self, **own, rest=rest)
 
     @property
     def created_at(self) -> float | None:
@@ -196,8 +202,9 @@ class Job:
     def expires_at(self) -> float | None:
         """When it is too late to start it, in epoch seconds.
 
-        As we stamp it; else as Sidekiq Pro is said to, which is not published;
-        else counted from `created_at` (wire.md §7.4).
+        As we stamp it; else as Sidekiq Pro is said to, which is not published; else
+        counted from when it was enqueued, for only whoever scheduled it knew when it
+        was to start: rather too late than too early (wire.md §7.4).
         """
         rest = self.rest
         stamped = read_time(rest.get("expires_at"))
@@ -205,10 +212,11 @@ class Job:
             stamped = read_time(rest.get("expiry"))
         if stamped is not None:
             return stamped
-        span, created_at = rest.get("expires_in"), self.created_at
-        if created_at is None or (type(span) is not int and type(span) is not float):
+        span, start = rest.get("expires_in"), self.created_at
+        if start is None or (type(span) is not int and type(span) is not float):
             return None
-        return created_at + span if 0 < span < MILLISECONDS_FROM else None
+        start = max(start, self.enqueued_at or start)
+        return start + span if 0 < span < MILLISECONDS_FROM else None
 
     @property
     def unique_token(self) -> str | None:

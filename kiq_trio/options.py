@@ -10,6 +10,7 @@ import attrs
 from cattrs import Converter
 
 from kiq_trio._checks import suggest
+from kiq_trio._faults import LONGEST_RETRY_FOR, plain
 from kiq_trio.errors import ConfigError
 from kiq_trio.job import Job, Retries
 from kiq_trio.spans import Span, is_span, to_seconds
@@ -23,9 +24,6 @@ Mourner: TypeAlias = Callable[[Job, BaseException], Awaitable[object] | object]
 
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 """What Sidekiq's UI can show as a queue's name (wire.md §2.1)."""
-
-LONGEST_RETRY_FOR = 1_000_000_000
-"""Seconds; Sidekiq refuses more (wire.md §1.1)."""
 
 
 def _is_queue(value: Any) -> bool:
@@ -167,6 +165,9 @@ def make_options(options: Mapping[str, Any]) -> Options:
     tags = options.get("tags", ())
     if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
         raise ConfigError(f"tags must be a list of texts, got {tags!r}")
+    # Sidekiq's UI prints them as they are (wire.md §8.3).
+    if any(plain(tag) != tag for tag in tags):
+        raise ConfigError(f"tags must be texts without < and >, got {tags!r}")
     return Options(**{**options, "tags": tuple(tags)})
 
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import attrs
 
 from kiq_trio import encoder
+from kiq_trio._faults import is_class_name
 from kiq_trio._hints import Takers, read_hints
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.crontab import Crontab
@@ -44,6 +45,11 @@ class FunctionWorker(Generic[P, R]):
     def __init__(
         self, function: Callable[P, R], *, name: str, options: Options
     ) -> None:
+        if not is_class_name(name):
+            # Sidekiq's UI does not escape it, and splits it (wire.md §8.3).
+            raise ConfigError(
+                f"the name of a worker must be without < > | /, got {name!r}"
+            )
         # First, for it brings along whatever attributes the function has.
         functools.update_wrapper(self, function)
         self.name = name

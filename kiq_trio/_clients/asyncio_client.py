@@ -50,6 +50,7 @@ class AsyncioClient:
             long as your own client waits and repeats.
         client_middleware: as for a `Kiq`: async functions of `(job, call_next)`,
             which may wait for what asyncio knows.
+        sidekiq: the oldest Sidekiq that shares this Redis: 8, 7 or 6.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -63,8 +64,9 @@ class AsyncioClient:
         on_full: OnFull = "wait",
         timeout: Span | None = 10.0,
         client_middleware: Sequence[ClientMiddleware] = (),
+        sidekiq: int = 8,
     ) -> None:
-        self._desk = Desk(queues, on_full, timeout, client_middleware)
+        self._desk = Desk(queues, on_full, timeout, client_middleware, sidekiq)
         self._is_ours = redis is None or isinstance(redis, str)
         self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
         self._redis: Any

@@ -9,10 +9,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from kiq_trio._checks import one_of
 from kiq_trio._clients.clerks import Clerks
 from kiq_trio._clients.delivery import Delivery
 from kiq_trio._clients.patience import Patience
 from kiq_trio._clients.steps import Steps, insist
+from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio._pipeline.claiming import token_of
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.intake import Moment, hold_to, prepare, read_job, stamp
@@ -57,6 +59,7 @@ class Desk:
         timeout: for how many seconds a call goes on without getting anywhere.
         middleware: what is around the storing of a job, the outermost first.
         clock: returns the epoch seconds to stamp jobs with.
+        sidekiq: how times are written, as in `kiq_trio.config.Config`.
         monotonic: returns the seconds to measure with.
         random: returns chance, from 0 up to 1.
     """
@@ -65,10 +68,15 @@ class Desk:
     on_full: OnFull = attrs.field(converter=_check_on_full)
     timeout: float = attrs.field(converter=_check_timeout)
     middleware: tuple[ClientMiddleware, ...] = attrs.field(converter=_check_middleware)
+    sidekiq: int = attrs.field(default=8, validator=one_of(SIDEKIQS))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
     _clerks: Clerks = attrs.field(factory=Clerks, init=False)
+    _write_time: WriteTime = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._write_time = time_writer(self.sidekiq)
 
     def hold(self, jobs: Iterable[JobLike], deadline: Moment | None) -> list[JobLike]:
         """Return *jobs* as jobs that must have ended at *deadline*, if there is one."""
@@ -78,7 +86,14 @@ class Desk:
 
     def look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
         """Return *job* as middleware is given it: it could be stored as it is."""
-        made = stamp(job, now=self.clock(), jid=_make_jid(), in_=in_, at=at)
+        made = stamp(
+            job,
+            now=self.clock(),
+            jid=_make_jid(),
+            in_=in_,
+            at=at,
+            write_time=self._write_time,
+        )
         self._prepare(made, None, None)
         return made
 
@@ -117,7 +132,14 @@ class Desk:
     def _prepare(
         self, job: JobLike, in_: Span | None, at: Moment | None
     ) -> tuple[Job, Entry]:
-        made, entry = prepare(job, now=self.clock(), jid=_make_jid(), in_=in_, at=at)
+        made, entry = prepare(
+            job,
+            now=self.clock(),
+            jid=_make_jid(),
+            in_=in_,
+            at=at,
+            write_time=self._write_time,
+        )
         known = self.queues.get(made.queue)
         own = known.on_full if known is not None else None
         entry.may_wait = (own or self.on_full) == "wait"

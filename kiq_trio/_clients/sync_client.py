@@ -48,6 +48,7 @@ class SyncClient:
             long as your own client waits and repeats.
         client_middleware: as for a `Kiq`: async functions of `(job, call_next)`, which
             cannot wait for anything else here.
+        sidekiq: the oldest Sidekiq that shares this Redis: 8, 7 or 6.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -61,8 +62,9 @@ class SyncClient:
         on_full: OnFull = "wait",
         timeout: Span | None = 10.0,
         client_middleware: Sequence[ClientMiddleware] = (),
+        sidekiq: int = 8,
     ) -> None:
-        self._desk = Desk(queues, on_full, timeout, client_middleware)
+        self._desk = Desk(queues, on_full, timeout, client_middleware, sidekiq)
         self._is_ours = redis is None or isinstance(redis, str)
         self._redis: Any
         if redis is None or isinstance(redis, str):

@@ -138,6 +138,11 @@ class Consumer:
         if refusal is not None:
             self._end(delivery, job, refusal, _ack(job))
             return None
+        elsewhere = self.gate.put_off(job, delivery.payload)
+        if elsewhere is not None:
+            # No run, and nothing that anybody should count.
+            self.settler.add(delivery, elsewhere)
+            return None
         return job
 
     async def _run(self, delivery: Delivery, job: Job, began: float) -> None:
@@ -186,6 +191,7 @@ class Consumer:
     ) -> None:
         kind, ledger = type(outcome), self.ledger
         ledger.processed += 1
+        ledger.measures.add(job, outcome)
         # As Sidekiq counts it: pushed back, it was processed and it failed.
         if kind is Failed or kind is Interrupted:
             ledger.failed += 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt
 from kiq_trio._pipeline.settlement import (
     Circumstances,
@@ -47,6 +48,7 @@ class Failures:
         now: returns epoch seconds.
         random: returns chance, from 0 up to 1.
         retry_factor: what delays between retries are multiplied with.
+        write_time: how our Sidekiq writes times.
     """
 
     workers: Mapping[str, AnyWorker]
@@ -54,6 +56,7 @@ class Failures:
     now: Callable[[], float]
     random: Callable[[], float]
     retry_factor: float = 1.0
+    write_time: WriteTime = to_ms
 
     async def settle(self, delivery: Delivery, outcome: Outcome) -> Settlement:
         """Return where the job goes now.
@@ -70,6 +73,7 @@ class Failures:
             random=self.random,
             retry=worker.options.retry if worker else True,
             retry_factor=self.retry_factor,
+            write_time=self.write_time,
         )
         try:
             if type(outcome) is Failed:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import attrs
 
+from kiq_trio._pipeline.closed import Closed
 from kiq_trio._pipeline.recalls import Recalls
+from kiq_trio._store.settling import Settlement
 from kiq_trio.events import Aborted
 from kiq_trio.job import Job
 
@@ -19,10 +21,12 @@ class Gate:
     Attributes:
         now: returns epoch seconds.
         recalls: what was cancelled of late.
+        closed: what can only be run where there is other middleware.
     """
 
     now: Callable[[], float]
     recalls: Recalls
+    closed: Closed = attrs.field(factory=lambda: Closed(()))
 
     def refuse(self, job: Job) -> Aborted | None:
         """Return how *job* ends without a run; None if it may run."""
@@ -38,6 +42,13 @@ class Gate:
             if recall is not None:
                 return Aborted("cancelled", detail=recall.reason)
         return None
+
+    def put_off(self, job: Job, payload: bytes) -> Settlement | None:
+        """Return where *job* goes if it cannot be run here; None if it can."""
+        field = self.closed.find(job)
+        if field is None:
+            return None
+        return self.closed.put_off(job, payload, field, self.now())
 
     def seconds_left(self, deadline: float) -> float:
         """Return for how long a job may run whose deadline that is."""

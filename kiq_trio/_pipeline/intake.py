@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from kiq_trio._fields import read_time, to_ms
+from kiq_trio._faults import find_own_fault
+from kiq_trio._fields import WriteTime, read_time, to_ms
 from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
@@ -34,6 +35,7 @@ def stamp(
     jid: str,
     in_: Span | None = None,
     at: Moment | None = None,
+    write_time: WriteTime = to_ms,
 ) -> Job:
     """Return *given* with a name and its times, before it is made ready to be stored.
 
@@ -49,11 +51,18 @@ def stamp(
         raise ConfigError(
             f"jid must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.jid!r}"
         )
+    fault = find_own_fault(job)
+    if fault is not None:
+        raise ConfigError(fault)
     # What is said here goes before what the job says of itself.
     due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
-    now_ms = to_ms(now)
-    rest = {"created_at": now_ms, **job.rest}
-    rest["enqueued_at"] = now_ms if due_at is None else None
+    written = write_time(now)
+    rest = {"created_at": written, **job.rest}
+    if due_at is None:
+        rest["enqueued_at"] = written
+    else:
+        # In `schedule` no job says when it was enqueued (wire.md §1.1).
+        rest.pop("enqueued_at", None)
     if due_at is not None and "kiq_deadline" in rest:
         _check_deadline(rest["kiq_deadline"], due_at)
     if rest.get("expires_in") is not None:
@@ -77,6 +86,7 @@ def prepare(
     jid: str,
     in_: Span | None = None,
     at: Moment | None = None,
+    write_time: WriteTime = to_ms,
 ) -> tuple[Job, Entry]:
     """Return *given* as it will be stored, and what the buffer stores.
 
@@ -86,13 +96,14 @@ def prepare(
         jid: the name to give it if it has none.
         in_: start it so much later.
         at: start it then; what is past starts now.
+        write_time: how our Sidekiq writes times.
 
     Raises:
         ConfigError: the time, the queue or the jid cannot be, or what is said of
             its uniqueness.
         EncodeError: an argument is not JSON.
     """
-    job = stamp(given, now=now, jid=jid, in_=in_, at=at)
+    job = stamp(given, now=now, jid=jid, in_=in_, at=at, write_time=write_time)
     args = plain_args(job.args, CONVERTER, f"{job.job_class}: args")
     if args is not job.args:
         # Made by hand and not by a worker, it held objects still.

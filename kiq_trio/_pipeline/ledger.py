@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import attrs
 import trio
 
+from kiq_trio._pipeline.measures import Measures
 from kiq_trio._store.fetching import Delivery
 
 
@@ -31,6 +32,7 @@ class Ledger:
         tasks: which task each consumer is.
         processed: runs that ended, failed ones included (wire.md §3).
         failed: those that failed.
+        measures: how long they took, by class.
     """
 
     now: Callable[[], float]
@@ -38,6 +40,7 @@ class Ledger:
     tasks: dict[str, trio.lowlevel.Task] = attrs.field(factory=dict)
     processed: int = 0
     failed: int = 0
+    measures: Measures = attrs.field(factory=Measures)
 
     def busy(self) -> Iterator[tuple[trio.lowlevel.Task, Run]]:
         """Return what runs, by the task that runs it."""

@@ -21,11 +21,11 @@ from typing import Any, TypeAlias, assert_never
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._fields import to_ms
+from kiq_trio._faults import LONGEST_RETRY_FOR, plain
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, Retries
-from kiq_trio.options import LONGEST_RETRY_FOR
 from kiq_trio.spans import is_span
 from kiq_trio.unique import Lock, is_released_at_start, lock_of
 from kiq_trio.verdicts import DISCARD, KILL, Wish
@@ -45,12 +45,14 @@ class Circumstances:
         retry: how often the job's worker wants it retried, where its payload
             does not say.
         retry_factor: what the delay until a retry is multiplied with.
+        write_time: how our Sidekiq writes times.
     """
 
     now: float
     random: Callable[[], float]
     retry: Retries = True
     retry_factor: float = 1.0
+    write_time: WriteTime = to_ms
 
 
 class Course(enum.Enum):
@@ -117,8 +119,12 @@ def assess(job: Job, error: BaseException, given: Circumstances) -> Failure:
     limit = retry_limit(job.retry if job.retry is not None else given.retry)
     if limit is None:
         return Failure(job, error, Course.UNWANTED)
-    job = record_failure(job, error, given.now)
+    written = given.write_time(given.now)
+    job = record_failure(job, error, written)
     is_over = _is_exhausted(job, limit, given.now)
+    if job.failed_at is None:
+        # Whoever counted before us forgot it, and the UI cannot do without.
+        job = job.set(failed_at=written)
     return Failure(job, error, Course.EXHAUSTED if is_over else Course.RETRY)
 
 
@@ -171,17 +177,17 @@ def retry_delay(count: int, random: Callable[[], float]) -> float:
     return count**4 + 15 + int(random() * 10 * (count + 1))
 
 
-def record_failure(job: Job, error: BaseException, now: float) -> Job:
-    """Return *job* with Sidekiq's bookkeeping of a failure."""
+def record_failure(job: Job, error: BaseException, written: float) -> Job:
+    """Return *job* with Sidekiq's bookkeeping of a failure at that time."""
     fields: dict[str, Any] = {
         "error_message": describe(error),
         "error_class": name_class(error),
     }
     count = job.retry_count
     if count is None:
-        fields |= {"failed_at": to_ms(now), "retry_count": 0}
+        fields |= {"failed_at": written, "retry_count": 0}
     else:
-        fields |= {"retried_at": to_ms(now), "retry_count": count + 1}
+        fields |= {"retried_at": written, "retry_count": count + 1}
     lines = job.rest.get("backtrace")
     if lines:
         fields["error_backtrace"] = pack_backtrace(error, lines=lines)
@@ -205,7 +211,9 @@ def name_class(error: BaseException) -> str:
     kind = type(error)
     if kind.__module__ == "builtins":
         return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    # Sidekiq's UI does not escape it: `<locals>` would be HTML (wire.md §8.3).
+    name = kind.__qualname__.replace("<locals>.", "")
+    return plain(f"{kind.__module__}.{name}")
 
 
 def pack_backtrace(error: BaseException, *, lines: bool | int) -> str:

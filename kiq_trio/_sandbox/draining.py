@@ -202,7 +202,13 @@ class Drain:
             return False
         scope.clock.move_to(min(scores) + 0.001)
         stager = Stager(
-            redis, scope.server, _LATER, 1.0, scope.clock, scope.scopes.random
+            redis=redis,
+            server=scope.server,
+            sources=_LATER,
+            poll=1.0,
+            now=scope.clock,
+            random=scope.scopes.random,
+            write_time=scope.scopes.config.write_time,
         )
         await stager.stage_all()
         return True

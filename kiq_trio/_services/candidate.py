@@ -24,7 +24,7 @@ from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._services.leadership import Leadership
 from kiq_trio._store.keys import LEADER
-from kiq_trio._store.leading import Lead, lead, resign
+from kiq_trio._store.leading import Lead, hide_leader, lead, resign, show_leader
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import NotRunningError
@@ -54,6 +54,7 @@ class Candidate:
         on_lead: called in their order when we have taken the lead; what still
             runs when it is lost is cancelled.
         on_lead_lost: called when it is lost, as often as the others.
+        dear_leader: whether Sidekiq's UI shows that we lead.
     """
 
     redis: Redis
@@ -63,6 +64,7 @@ class Candidate:
     timing: Timing
     on_lead: Sequence[Callback] = ()
     on_lead_lost: Sequence[Callback] = ()
+    dear_leader: bool = False
     _known: int = attrs.field(default=0, init=False)
     _elected_as: str = attrs.field(default="", init=False)
     _leaving: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -99,6 +101,8 @@ class Candidate:
             # Longer is not worth it: the lead expires.
             with trio.move_on_after(self.timing.renewal):
                 await resign(self.redis, self._elected_as, self._known)
+                if self.dear_leader:
+                    await hide_leader(self.redis, self._elected_as)
 
     async def _campaign_forever(self) -> None:
         while not self._leaving.is_set():
@@ -128,7 +132,16 @@ class Candidate:
             return renewal / _HASTE
         self._complaints.withdraw()
         self._hear(answer, identity, sent_at + _TRUSTED * ttl)
+        if self.dear_leader and self._elected_as:
+            await self._show(ttl)
         return max(0.0, sent_at + renewal - trio.current_time())
+
+    async def _show(self, ttl: float) -> None:
+        try:
+            with trio.move_on_after(self.timing.renewal):
+                await show_leader(self.redis, self._elected_as, ttl=ttl)
+        except RedisError as error:
+            logger.debug("Sidekiq's UI does not show that we lead: %r", error)
 
     def _hear(self, answer: Lead, identity: str, until: float) -> None:
         self._known = max(self._known, answer.term)

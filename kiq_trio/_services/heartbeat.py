@@ -20,6 +20,7 @@ from kiq_trio import encoder
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._store.measuring import write_measures
 from kiq_trio._store.showing import Heartbeat, hide, show
 from kiq_trio._wire.client import Redis
 
@@ -45,7 +46,6 @@ class Portrait:
     def describe(self, identity: str, queues: Mapping[str, int]) -> bytes:
         """Return the `info` of Sidekiq's process hash (wire.md §4.3)."""
         hostname, pid, _ = identity.rsplit(":", 2)
-        weights = dict.fromkeys(queues, 0)
         info: dict[str, Any] = {
             "hostname": hostname or socket.gethostname(),
             "started_at": self.started_at,
@@ -57,7 +57,7 @@ class Portrait:
                 for name, size in queues.items()
             },
             "queues": list(queues),
-            "weights": [weights],
+            "weights": [{name: 0} for name in queues],
             "labels": ["kiq_trio", "reliable"],
             "identity": identity,
             "version": self.version,
@@ -79,6 +79,7 @@ class Heart:
         interval: seconds between heartbeats.
         is_quiet: whether we take no more jobs.
         on_signal: told what a button asks for: `TSTP`, `TERM` or `TTIN`.
+        sidekiq: the version of Sidekiq whose UI it is.
     """
 
     redis: Redis
@@ -89,9 +90,11 @@ class Heart:
     interval: float
     is_quiet: Callable[[], bool]
     on_signal: Callable[[str], Awaitable[None]]
+    sidekiq: int = 8
     _rtt_us: int = attrs.field(default=0, init=False)
     _shown_as: str = attrs.field(default="", init=False)
     _complaints: Complaints = attrs.field(init=False)
+    _unmeasured: Complaints = attrs.field(init=False)
     _leaving: trio.Event = attrs.field(factory=trio.Event, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
 
@@ -100,6 +103,11 @@ class Heart:
             logger,
             "Sidekiq's UI does not show us",
             "Sidekiq's UI shows us again",
+        )
+        self._unmeasured = Complaints(
+            logger,
+            "Sidekiq's UI is not told how long jobs take",
+            "Sidekiq's UI is told again how long jobs take",
         )
 
     async def run(
@@ -131,9 +139,20 @@ class Heart:
         self._complaints.withdraw()
         self._rtt_us = int((trio.current_time() - asked_at) * 1_000_000)
         self._shown_as = identity
+        await self._tell_measures()
         for signal in signals:
             logger.info("asked by Sidekiq's UI: %s", signal)
             await self.on_signal(signal)
+
+    async def _tell_measures(self) -> None:
+        """Say how long runs took; what is lost on the way is not told twice."""
+        measures, now = self.ledger.measures.take(), self.ledger.now()
+        try:
+            await write_measures(self.redis, measures, now=now, sidekiq=self.sidekiq)
+        except RedisError as error:
+            self._unmeasured.make(error)
+        else:
+            self._unmeasured.withdraw()
 
     async def vanish(self) -> None:
         """Tell the last counts and disappear from the UI."""
@@ -168,6 +187,7 @@ class Heart:
             day=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d"),
             processed=processed,
             failed=failed,
+            sidekiq=self.sidekiq,
         )
 
 

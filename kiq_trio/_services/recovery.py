@@ -4,7 +4,9 @@ A job that takes its process with it would kill one after the other. Each recove
 leaves a stamp in the payload; the third within three days sends it to the dead set.
 """
 
-from kiq_trio._fields import read_time, to_ms
+import attrs
+
+from kiq_trio._fields import WriteTime, read_time, to_ms
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
@@ -15,7 +17,7 @@ POISON_WINDOW = 72 * 3600.0
 STAMPS = "kiq_recovered"
 
 
-def recover(held: Held, now: float) -> Rescued:
+def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
     """Return where the job goes, stamped; what is no job goes back as it is.
 
     Whoever takes that from its queue puts it into the dead set.
@@ -23,17 +25,23 @@ def recover(held: Held, now: float) -> Rescued:
     if not held.queue:
         return Rescued(held, held.payload, to_dead=True)
     try:
-        return _stamp(held, Job.decode(held.payload), now)
+        return _stamp(held, Job.decode(held.payload), now, write_time)
     except (DecodeError, EncodeError):
         return Rescued(held, held.payload)
 
 
-def _stamp(held: Held, job: Job, now: float) -> Rescued:
+def _stamp(held: Held, job: Job, now: float, write_time: WriteTime) -> Rescued:
     stamps = [*_recent(job, now), to_ms(now)]
     job = job.set(**{STAMPS: stamps})
     is_poison = len(stamps) >= POISON_LIMIT
     if is_poison:
-        job = job.set(
+        # For Sidekiq's UI cannot show a dead job that says nothing of a failure.
+        written = write_time(now)
+        when = {"failed_at": written} if job.failed_at is None else {}
+        if (job.retry_count or 0) > 0 and read_time(job.rest.get("retried_at")) is None:
+            when["retried_at"] = written
+        job = attrs.evolve(job, queue=held.queue).set(
+            **when,
             error_class="kiq_trio.PoisonPill",
             error_message=f"its process died under it {len(stamps)} times in 72 hours",
             # The dead set would keep one of two that are equal to the byte.

@@ -14,6 +14,7 @@ import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._services.recovery import recover
 from kiq_trio._store.burying import (
@@ -50,6 +51,7 @@ class Rescuer:
         now: returns epoch seconds, for stamps.
         dead_limit: how many jobs the dead set keeps.
         dead_timeout: for how many seconds.
+        write_time: how our Sidekiq writes times.
     """
 
     redis: Redis
@@ -57,6 +59,7 @@ class Rescuer:
     now: Callable[[], float]
     dead_limit: int
     dead_timeout: float
+    write_time: WriteTime = to_ms
     _notes: dict[str, Note] = attrs.field(factory=dict, init=False)
     _orphans: dict[str, float] = attrs.field(factory=dict, init=False)
     _complaints: Complaints = attrs.field(init=False)
@@ -137,7 +140,7 @@ class Rescuer:
 
     async def _drain(self, identity: str) -> None:
         held = await read_grave(self.redis, identity)
-        moves = [recover(one, self.now()) for one in held]
+        moves = [recover(one, self.now(), self.write_time) for one in held]
         # Whoever is listed in the UI slows the stagers of all others down. Before
         # the grave is closed: until then somebody comes back to do it.
         await hide(self.redis, identity)

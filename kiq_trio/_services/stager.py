@@ -12,16 +12,17 @@ import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
-from kiq_trio._fields import to_ms
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.complaints import Complaints
+from kiq_trio._repush import repush
 from kiq_trio._store.inspecting import count_shown
-from kiq_trio._store.keys import DEAD
+from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
 from kiq_trio._store.moving import Move
+from kiq_trio._store.pruning import prune
 from kiq_trio._store.staging import Due, read_due, stage
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import DecodeError, EncodeError
-from kiq_trio.job import Job
 
 logger = logging.getLogger("kiq_trio.stager")
 
@@ -42,6 +43,7 @@ class Stager:
         poll: seconds between looks of a cluster, on average.
         now: returns epoch seconds, for `enqueued_at`.
         random: returns chance, from 0 up to 1.
+        write_time: how our Sidekiq writes times.
     """
 
     redis: Redis
@@ -50,6 +52,7 @@ class Stager:
     poll: float
     now: Callable[[], float]
     random: Callable[[], float]
+    write_time: WriteTime = to_ms
     _complaints: Complaints = attrs.field(init=False)
     _sources: Complaints = attrs.field(init=False)
     _queues: Complaints = attrs.field(init=False)
@@ -72,6 +75,14 @@ class Stager:
     ) -> None:
         """Stage whenever it is time to, for ever."""
         task_status.started()
+        missing = [name for name in (RETRY, SCHEDULE) if name not in self.sources]
+        if missing:
+            # Whoever is listed counts as one who looks (wire.md §0.1, rule 6).
+            logger.warning(
+                "this process does not look for due jobs in %s, and the others look "
+                "less often for its sake",
+                " and ".join(missing),
+            )
         while True:
             # Asked for before we look, so that no write falls in between.
             news = self.server.watch(self.sources)
@@ -87,6 +98,8 @@ class Stager:
 
     async def stage_all(self) -> float:
         """Stage what is due now; return seconds until it is worth another look."""
+        if await prune(self.redis):
+            logger.info("processes that vanished without a word are listed no more")
         pause = self._interval(await count_shown(self.redis))
         sources: set[str] = set()
         queues: set[str] = set()
@@ -139,9 +152,7 @@ class Stager:
 
     def _move(self, source: str, member: bytes, score: float) -> Move:
         try:
-            # `Job` takes `at` out, which Sidekiq would obey a second time.
-            job = Job.decode(member)
-            new = job.set(enqueued_at=to_ms(self.now())).encode()
+            due = repush(member, self.write_time(self.now()))
         except (DecodeError, EncodeError) as error:
             logger.error(
                 "%s held a payload that cannot be run; it is in the dead set now: %s",
@@ -149,7 +160,7 @@ class Stager:
                 error,
             )
             return Move(member, score, None, member)
-        return Move(member, score, job.queue, new)
+        return Move(member, score, due.queue, due.payload)
 
     def _interval(self, processes: int) -> float:
         average = self.poll * max(1, processes)

@@ -13,6 +13,7 @@ import attrs
 import trio
 from redis.exceptions import RedisError
 
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.intake import prepare
 from kiq_trio._plan import Tick
@@ -46,6 +47,7 @@ class Ticker:
         longest: seconds to sleep at most, lest the clock of Redis be put forward.
         now: returns epoch seconds to stamp jobs with.
         random: returns chance, from 0 up to 1.
+        write_time: how our Sidekiq writes times.
     """
 
     redis: Redis
@@ -53,6 +55,7 @@ class Ticker:
     longest: float
     now: Callable[[], float]
     random: Callable[[], float]
+    write_time: WriteTime = to_ms
     _coming: dict[str, _Coming] = attrs.field(factory=dict, init=False)
     _is_listed: bool = attrs.field(default=False, init=False)
     _complaints: Complaints = attrs.field(init=False)
@@ -135,7 +138,9 @@ class Ticker:
         return one.plan.next_after(int(last))
 
     def _order(self, one: Periodic, at: int) -> NewJob:
-        job, entry = prepare(one.job_for(at), now=self.now(), jid="")
+        job, entry = prepare(
+            one.job_for(at), now=self.now(), jid="", write_time=self.write_time
+        )
         return NewJob(job.queue, entry.payload, entry.lock)
 
     async def _tick(self, tickings: Sequence[Ticking]) -> bool:

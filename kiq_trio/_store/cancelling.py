@@ -9,6 +9,11 @@ from typing import Literal, TypeAlias
 
 from kiq_trio._store.browsing import Placed, Wanted, find, place_of_queue
 from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.iterating import (
+    cancel_iteration,
+    has_strangers,
+    read_iteration,
+)
 from kiq_trio._store.keys import BACKUPS, QUEUES, RETRY, SCHEDULE, backup_key
 from kiq_trio._store.ordering import Order, give
 from kiq_trio._store.paging import PAGE
@@ -50,6 +55,9 @@ async def cancel(
     waiting = await _find_waiting(redis, jid, is_meant)
     was_held = was_held or await _is_held(redis, jid, is_meant)
     await give(redis, Order(kind=CANCEL, subject=jid, reason=reason, at=now))
+    is_iterated = await read_iteration(redis, jid) is not None
+    if is_iterated:
+        await cancel_iteration(redis, jid, now=now)
     if await delete(redis, waiting):
         return "waiting"
     # Between two places we may have missed it, and from its run it may have gone to
@@ -58,6 +66,11 @@ async def cancel(
         return "waiting"
     if waiting or was_held or await _is_held(redis, jid, is_meant):
         return "running"
+    if is_iterated:
+        return "running"
+    if await has_strangers(redis):
+        # What Ruby's processes run is not in Redis. An iterable job looks there.
+        await cancel_iteration(redis, jid, now=now)
     return "unknown"
 
 

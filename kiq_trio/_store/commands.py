@@ -59,6 +59,7 @@ COMMANDS_OF_SCRIPTS = (
 )
 
 COMMANDS = (
+    "BITFIELD",
     "BLMOVE",
     "EVAL",
     "EVALSHA",
@@ -68,11 +69,13 @@ COMMANDS = (
     "HDEL",
     "HGET",
     "HGETALL",
+    "HINCRBY",
     "HKEYS",
     "HLEN",
     "HMGET",
     "HSCAN",
     "HSET",
+    "HSETNX",
     "INCRBY",
     "INFO",
     "LINDEX",

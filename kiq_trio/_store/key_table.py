@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kiq_trio._store.keys import (
     BACKUPS,
     DEAD,
+    DEAR_LEADER,
     GRAVES,
     LEADER,
     ORDERS,
@@ -17,6 +18,7 @@ from kiq_trio._store.keys import (
     PAUSED_PERIODICS,
     PERIODICS,
     PROCESSES,
+    PRUNED,
     QUEUES,
     REGISTRATIONS,
     RETRY,
@@ -52,6 +54,8 @@ class Key(NamedTuple):
         pattern = re.sub(r"^ID", "*:*:*", self.pattern)
         return re.sub(r"[A-Z]+", "*", pattern)
 
+
+_NOT_DRAWN = "Sidekiq's UI does not draw it"
 
 KEYS = (
     # Sidekiq's, byte for byte.
@@ -133,6 +137,72 @@ KEYS = (
         "list",
         "TSTP, TERM or TTIN for a process, for 60 s",
         "what was not heard yet is not obeyed",
+    ),
+    Key(
+        "ID:workers",
+        "hash",
+        "the same for Sidekiq up to 6.4.1",
+        "comes back with the next heartbeat",
+    ),
+    Key(
+        PRUNED,
+        "string",
+        "that dead members of `processes` were looked for, for 60 s",
+        "they are looked for at once",
+    ),
+    Key(
+        "j|YYMMDD|H:MM",
+        "hash",
+        "runs of a minute by class, for 8 h (Sidekiq 8)",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "j|YYMMDD|H:M",
+        "hash",
+        "the same of ten minutes, for 72 h (Sidekiq 8)",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "j|YYYYMMDD|H:M",
+        "hash",
+        "runs of a minute by class, for 8 h (Sidekiq 7)",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "h|CLASS-D-H:M",
+        "string",
+        "how long the runs of a minute took, for 8 h (Sidekiq 8)",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "CLASS-DD-HH:M",
+        "string",
+        "the same (Sidekiq 7)",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "YYYYMMDD-marks",
+        "hash",
+        "deploys of a day by the minute, for 90 days",
+        _NOT_DRAWN,
+    ),
+    Key(
+        "deploylock-LABEL",
+        "string",
+        "that a deploy was marked, for 60 s",
+        "it may be marked again, in a later minute",
+    ),
+    Key(
+        "it-JID",
+        "hash",
+        "how far an iterable job of Ruby's has come; we cancel it there",
+        "it begins anew, or is not cancelled",
+    ),
+    Key(
+        DEAR_LEADER,
+        "string",
+        "id of the leader: Enterprise's, and ours only if we are told to",
+        "comes back with the next renewal",
     ),
     # Ours.
     Key(

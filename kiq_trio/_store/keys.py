@@ -1,5 +1,7 @@
 """The names of all keys we touch; `key_table.py` says what they are."""
 
+from datetime import datetime
+
 QUEUES = "queues"
 PAUSED = "paused"
 SCHEDULE = "schedule"
@@ -16,6 +18,8 @@ PAUSED_PERIODICS = "kiq:paused"
 LEADER = "kiq:leader"
 TERM = "kiq:term"
 ORDERS = "kiq:orders"
+PRUNED = "process_cleanup"
+DEAR_LEADER = "dear-leader"
 
 
 def queue_key(name: str) -> str:
@@ -53,6 +57,11 @@ def work_key(identity: str) -> str:
     return f"{identity}:work"
 
 
+def old_work_key(identity: str) -> str:
+    """Return what that hash is called up to Sidekiq 6.4.1."""
+    return f"{identity}:workers"
+
+
 def signals_key(identity: str) -> str:
     """Return the list in which a process finds its signals."""
     return f"{identity}-signals"
@@ -61,3 +70,41 @@ def signals_key(identity: str) -> str:
 def stat_key(name: str, day: str | None = None) -> str:
     """Return a counter of jobs, `processed` or `failed`, in all or of one day."""
     return f"stat:{name}" if day is None else f"stat:{name}:{day}"
+
+
+def minute_key(moment: datetime) -> str:
+    """Return the hash of the runs of a minute; without its last digit, of ten.
+
+    The hour is not padded, the minute is (wire.md §5.1).
+    """
+    return f"j|{moment:%y%m%d}|{moment.hour}:{moment:%M}"
+
+
+def old_minute_key(moment: datetime) -> str:
+    """Return the hash of the runs of a minute for Sidekiq 7: nothing is padded."""
+    return f"j|{moment:%Y%m%d}|{moment.hour}:{moment.minute}"
+
+
+def histogram_key(job_class: str, moment: datetime) -> str:
+    """Return how long the runs of a class took in a minute: nothing is padded."""
+    return f"h|{job_class}-{moment.day}-{moment.hour}:{moment.minute}"
+
+
+def old_histogram_key(job_class: str, moment: datetime) -> str:
+    """Return the same for Sidekiq 7: day and hour are padded, the minute is not."""
+    return f"{job_class}-{moment:%d-%H}:{moment.minute}"
+
+
+def marks_key(moment: datetime) -> str:
+    """Return the hash of the deploys of a day."""
+    return f"{moment:%Y%m%d}-marks"
+
+
+def deploy_lock_key(label: str) -> str:
+    """Return what keeps a deploy from being marked twice."""
+    return f"deploylock-{label}"
+
+
+def iteration_key(jid: str) -> str:
+    """Return the state of an iterable job."""
+    return f"it-{jid}"

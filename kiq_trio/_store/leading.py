@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from kiq_trio._store.doubt import persist_one
-from kiq_trio._store.keys import LEADER, TERM
-from kiq_trio._store.scripts import LEAD, RESIGN
+from kiq_trio._store.keys import DEAR_LEADER, LEADER, TERM
+from kiq_trio._store.scripts import BADGE, LEAD, RELEASE, RESIGN
 from kiq_trio._wire.client import Redis
 
 
@@ -37,3 +37,17 @@ async def lead(redis: Redis, identity: str, *, ttl: float, known: int = 0) -> Le
 async def resign(redis: Redis, identity: str, term: int) -> bool:
     """Give up the lead that *identity* has under *term*; False if it has none."""
     return bool(await persist_one(redis, RESIGN((LEADER, TERM), (identity, term))))
+
+
+async def show_leader(redis: Redis, identity: str, *, ttl: float) -> bool:
+    """Show in Sidekiq's UI that *identity* leads, unless it shows somebody else.
+
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try.
+    """
+    return bool(await redis.raw(*BADGE((DEAR_LEADER,), (identity, int(ttl * 1000)))))
+
+
+async def hide_leader(redis: Redis, identity: str) -> bool:
+    """Show no longer that *identity* leads; False if it was not shown."""
+    return bool(await persist_one(redis, RELEASE((DEAR_LEADER,), (identity,))))

@@ -13,6 +13,7 @@ def _load(name: str) -> Script:
 
 
 ADMIT = _load("admit")
+BADGE = _load("badge")
 BEAT = _load("beat")
 BURY = _load("bury")
 BURY_ORPHAN = _load("bury_orphan")
@@ -34,6 +35,7 @@ TICK = _load("tick")
 
 SCRIPTS = (
     ADMIT,
+    BADGE,
     BEAT,
     BURY,
     BURY_ORPHAN,

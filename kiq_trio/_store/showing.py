@@ -6,7 +6,13 @@ from typing import Any
 import attrs
 
 from kiq_trio._store.doubt import persist, raise_first
-from kiq_trio._store.keys import SHOWN, signals_key, stat_key, work_key
+from kiq_trio._store.keys import (
+    SHOWN,
+    old_work_key,
+    signals_key,
+    stat_key,
+    work_key,
+)
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
 
@@ -36,6 +42,8 @@ class Heartbeat:
     processed: int = 0
     """How many jobs ran since the last heartbeat, failed ones included."""
     failed: int = 0
+    sidekiq: int = 8
+    """The version whose UI looks at it: up to 6.4.1, running jobs are elsewhere."""
 
 
 async def show(redis: Redis, heartbeat: Heartbeat) -> list[str]:
@@ -68,7 +76,7 @@ async def hide(redis: Redis, identity: str) -> None:
     """Vanish from the Web UI at once, instead of within a minute."""
     commands: list[Command] = [
         ("SREM", SHOWN, identity),
-        ("UNLINK", work_key(identity), identity),
+        ("UNLINK", work_key(identity), old_work_key(identity), identity),
     ]
     raise_first(await persist(redis, commands))
 
@@ -88,14 +96,18 @@ def _stats(heartbeat: Heartbeat) -> list[Command]:
 
 
 def _work(heartbeat: Heartbeat) -> list[Command]:
-    key = work_key(heartbeat.identity)
+    keys = [work_key(heartbeat.identity)]
+    if heartbeat.sidekiq < 7:
+        # Which of both is read depends on the minor version.
+        keys.append(old_work_key(heartbeat.identity))
     fields: list[Argument] = []
     for thread, payload in heartbeat.work.items():
         fields += (thread, payload)
-    shown: list[Command] = []
+    commands: list[Command] = [("MULTI",), ("UNLINK", *keys)]
     if fields:
-        shown = [("HSET", key, *fields), ("EXPIRE", key, _SHOWN_FOR)]
-    return [("MULTI",), ("UNLINK", key), *shown, ("EXEC",)]
+        for key in keys:
+            commands += (("HSET", key, *fields), ("EXPIRE", key, _SHOWN_FOR))
+    return [*commands, ("EXEC",)]
 
 
 def _process(heartbeat: Heartbeat) -> list[Command]:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from kiq_trio._fields import to_ms
+from kiq_trio._fields import WriteTime, to_ms
+from kiq_trio._repush import repush
 from kiq_trio._store.browsing import (
     SETS,
     Placed,
@@ -21,13 +22,19 @@ from kiq_trio._store.moving import Move, move
 from kiq_trio._store.paging import PAGE, pages
 from kiq_trio._store.removing import Removal, remove
 from kiq_trio._wire.client import Redis
-from kiq_trio.errors import EncodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
 
 Deed: TypeAlias = Callable[[Sequence[Placed]], Awaitable[int]]
 
 
-async def run_again(redis: Redis, jobs: Sequence[Placed], *, now: float) -> int:
+async def run_again(
+    redis: Redis,
+    jobs: Sequence[Placed],
+    *,
+    now: float,
+    write_time: WriteTime = to_ms,
+) -> int:
     """Put scheduled, failed and dead jobs into their queues; return how many were.
 
     The attempt that follows is not counted as a retry, and nothing else of a job
@@ -37,11 +44,12 @@ async def run_again(redis: Redis, jobs: Sequence[Placed], *, now: float) -> int:
         redis: where they are.
         jobs: as they were found.
         now: epoch seconds, for `enqueued_at`.
+        write_time: how our Sidekiq writes times.
     """
     count = 0
     for source, some in _by_place(jobs):
         if source in SETS:
-            moves = [_to_queue(one, now) for one in some]
+            moves = [_to_queue(one, write_time(now)) for one in some]
             count += await move(redis, source, [one for one in moves if one])
     return count
 
@@ -50,7 +58,8 @@ async def kill(redis: Redis, jobs: Sequence[Placed]) -> int:
     """Move scheduled and failed jobs to the dead set; return how many were.
 
     They stay as they are, but for their locks, which are released. No callback
-    hears of it: the program is not here.
+    hears of it: the program is not here. (One that has never failed breaks its page in
+    Sidekiq's UI; so does one that is killed there.)
     """
     count = 0
     for source, some in _by_place(jobs):
@@ -132,19 +141,19 @@ def _by_place(jobs: Sequence[Placed]) -> Iterable[tuple[str, list[Placed]]]:
         yield place, list(some)
 
 
-def _to_queue(placed: Placed, now: float) -> Move | None:
+def _to_queue(placed: Placed, written: float) -> Move | None:
     job, score = placed.job, placed.score
     if job is None or score is None:
         return None
     count = job.rest.get("retry_count")
-    changes = {"enqueued_at": to_ms(now)}
+    counted: dict[str, int] = {}
     if type(count) is int and placed.place != SCHEDULE:
-        changes["retry_count"] = count - 1
+        counted["retry_count"] = count - 1
     try:
-        payload = job.set(**changes).encode()
-    except EncodeError:
+        again = repush(placed.payload, written, counted=counted)
+    except (DecodeError, EncodeError):
         return None
-    return Move(placed.payload, score, job.queue, payload)
+    return Move(placed.payload, score, again.queue, again.payload)
 
 
 def _out(placed: Placed, payload: bytes | None) -> Move:

@@ -7,7 +7,7 @@ import attrs
 
 from kiq_trio import encoder
 from kiq_trio._store.doubt import persist, raise_first
-from kiq_trio._store.keys import PROCESSES, SHOWN, work_key
+from kiq_trio._store.keys import PROCESSES, SHOWN, old_work_key, work_key
 from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
@@ -109,14 +109,19 @@ async def read_running(redis: Redis) -> list[Running]:
     """Return the jobs that run, as the processes show it; the longest running first."""
     shown = raise_first(await persist(redis, [("SMEMBERS", SHOWN)]))[0]
     names = sorted(one.decode(errors="replace") for one in shown)
-    reads: list[Command] = [("HGETALL", work_key(name)) for name in names]
+    reads: list[Command] = []
+    for name in names:
+        # Up to Sidekiq 6.4.1 it had another name.
+        reads += (("HGETALL", old_work_key(name)), ("HGETALL", work_key(name)))
     rows = raise_first(await persist(redis, reads)) if reads else []
-    running = [
-        _running(name, thread.decode(errors="replace"), value)
-        for name, row in zip(names, rows, strict=True)
+    running = {
+        (name, thread): _running(name, thread.decode(errors="replace"), value)
+        for name, row in zip([x for x in names for _ in "ab"], rows, strict=True)
         for thread, value in read_pairs(row)
-    ]
-    return sorted(running, key=lambda one: (one.run_at, one.identity, one.thread))
+    }
+    return sorted(
+        running.values(), key=lambda one: (one.run_at, one.identity, one.thread)
+    )
 
 
 def _view(

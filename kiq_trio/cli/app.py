@@ -12,6 +12,7 @@ from kiq_trio.cli.commands.clear import clear
 from kiq_trio.cli.commands.cron import cron
 from kiq_trio.cli.commands.dead import dead
 from kiq_trio.cli.commands.demo import demo
+from kiq_trio.cli.commands.deploy import deploy_mark
 from kiq_trio.cli.commands.doctor import doctor
 from kiq_trio.cli.commands.enqueue import enqueue
 from kiq_trio.cli.commands.gen import gen
@@ -63,7 +64,17 @@ def version(*, as_json: AsJson = False) -> None:
         print(f"kiq_trio {__version__}")
 
 
-for command in (run, enqueue, stats, tasks, doctor, clear, demo, version):
+for command in (
+    run,
+    enqueue,
+    stats,
+    tasks,
+    doctor,
+    deploy_mark,
+    clear,
+    demo,
+    version,
+):
     app.command()(command)
 
 LISTING = {

@@ -12,6 +12,7 @@ import typer
 from redis.exceptions import RedisError
 
 from kiq_trio._background import background
+from kiq_trio._fields import SIDEKIQS
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio._wire.seam import Server
@@ -43,6 +44,19 @@ Timeout: TypeAlias = Annotated[
         metavar="SECONDS",
         envvar="KIQ_TRIO_TIMEOUT",
         help="How long the answer may take.",
+    ),
+]
+
+Sidekiq: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--sidekiq",
+        metavar="VERSION",
+        envvar="KIQ_TRIO_SIDEKIQ",
+        min=min(SIDEKIQS),
+        max=max(SIDEKIQS),
+        help="The oldest Sidekiq that shares this Redis: it decides how times are "
+        "written.",
     ),
 ]
 

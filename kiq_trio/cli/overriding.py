@@ -17,6 +17,7 @@ def override(
     concurrency: int | None = None,
     shutdown_timeout: float | None = None,
     log_format: str | None = None,
+    sidekiq: int | None = None,
 ) -> None:
     """Make *kiq*, not started yet, a program of its own with these options.
 
@@ -27,6 +28,7 @@ def override(
             with a number; None for what it was made with.
         shutdown_timeout: as in `Config`, unless None.
         log_format: likewise.
+        sidekiq: likewise.
 
     Raises:
         ConfigError: an option cannot work.
@@ -45,6 +47,8 @@ def override(
         changes["shutdown_timeout"] = shutdown_timeout
     if log_format is not None:
         changes["log_format"] = log_format
+    if sidekiq is not None:
+        changes["sidekiq"] = sidekiq
     kiq.override(**changes)
     kiq.is_embedded = False
 

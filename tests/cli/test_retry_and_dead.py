@@ -14,7 +14,7 @@ from kiq_trio._store.tending import delete, run_again
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli import asking, toiling
 from kiq_trio.cli.commands import dead as dead_commands
-from kiq_trio.cli.commands import retry as retry_commands
+from kiq_trio.cli.commands import jobs as jobs_commands
 from tests.cli.administration import Admin
 from tests.store.chores import lie_in, payload
 from tests.store.deeds import waiting
@@ -130,11 +130,11 @@ def test_who_destroys_is_asked_first(
 def test_a_job_that_goes_on_meanwhile_is_left_alone(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def run_late(redis: Redis, page: Sequence[Placed]) -> int:
+    async def run_late(redis: Redis, page: Sequence[Placed], **times: Any) -> int:
         await redis.raw("ZINCRBY", "retry", 5, payload("j7", "Mailer", retry_count=1))
-        return await run_again(redis, page, now=1.0)
+        return await run_again(redis, page, **times)
 
-    monkeypatch.setattr(retry_commands, "run_now", run_late)
+    monkeypatch.setattr(jobs_commands, "run_again", run_late)
 
     assert "no job j7 in retry" in admin("retry", "run", "j7", code=1).err
 

@@ -435,7 +435,7 @@ async def test_what_goes_through_the_hands_of_other_programs_keeps_their_fields(
         b'"jid":"j-1","bid":"b","created_at":1795318226.5,"locale":"en"}'
     )
 
-    async with make_kiq() as kiq:
+    async with make_kiq(accept=("bid",)) as kiq:
         await kiq.redis.raw("LPUSH", "queue:default", payload)
         await recorder.heard("Failed")
         await kiq.wait_idle()

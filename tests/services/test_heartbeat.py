@@ -97,7 +97,7 @@ async def test_a_process_shows_exactly_the_fields_of_sidekiq(
             "low": {"concurrency": 5, "mode": "strict", "weights": {"low": 0}},
         },
         "queues": ["default", "low"],
-        "weights": [{"default": 0, "low": 0}],
+        "weights": [{"default": 0}, {"low": 0}],
         "labels": ["kiq_trio", "reliable"],
         "identity": NAME,
         "version": "1.2.3",

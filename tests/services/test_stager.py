@@ -1,6 +1,7 @@
 """What is due goes to its queue, all of it, and nothing before its time."""
 
 import itertools
+import json
 import logging
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 
 from kiq_trio._background import background
 from kiq_trio._conversions import SCHEDULERS
+from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._services.stager import Stager
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job
@@ -25,8 +27,9 @@ def make_stager(
     *,
     poll: float = POLL,
     chance: Callable[[], float] = lambda: 0.5,
+    write_time: WriteTime = to_ms,
 ) -> Stager:
-    return Stager(redis, server, SCHEDULERS, poll, server.clock, chance)
+    return Stager(redis, server, SCHEDULERS, poll, server.clock, chance, write_time)
 
 
 def job(name: int, queue: str = "q") -> bytes:
@@ -150,10 +153,86 @@ async def test_the_more_processes_there_are_the_less_each_of_them_looks(
 ) -> None:
     for n in range(processes):
         await redis.raw("SADD", "processes", f"p{n}")
+        await redis.raw("HSET", f"p{n}", "info", "{}")
 
     stager = make_stager(redis, unkind, chance=lambda: chance)
 
     assert await stager.stage_all() == pytest.approx(seconds)
+
+
+async def test_a_process_that_vanished_slows_nobody_down(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await redis.raw("SADD", "processes", "dead", "alive")
+    await redis.raw("HSET", "alive", "info", "{}")
+
+    await make_stager(redis, unkind).stage_all()
+
+    assert await redis.raw("SMEMBERS", "processes") == [b"alive"]
+    # Whoever else looks within the minute need not.
+    await redis.raw("SADD", "processes", "dead")
+    await make_stager(redis, unkind).stage_all()
+    assert await redis.raw("SCARD", "processes") == 2
+    assert await redis.raw("TTL", "process_cleanup") == 60
+
+
+async def test_what_is_staged_keeps_its_fields_as_they_were(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    payload = (
+        b'{"retry":"5","queue":"q","at":1.5,"args":[1],"class":"A","x":null,'
+        b'"jid":"1","created_at":1795318838.2707376,"big":1000000000000000000000000}'
+    )
+    await schedule(redis, EPOCH, payload, key="schedule")
+
+    await make_stager(redis, unkind, write_time=float).stage_all()
+
+    [found] = await redis.raw("LRANGE", "queue:q", 0, -1)
+    kept = payload.replace(b'"at":1.5,', b"")[:-1]
+    assert found == kept + b',"enqueued_at":%r}' % EPOCH
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"args":7',
+        b'"tags":"a"',
+        b'"cattr":"a"',
+        b'"encrypt":true,"args":[]',
+        b'"class":"Sidekiq::ActiveJob::Wrapper","args":[]',
+    ],
+)
+async def test_what_sidekiq_would_lose_or_break_on_goes_to_the_dead_set(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer, fields: bytes
+) -> None:
+    payload = b'{"class":"A","jid":"1","queue":"q",%s}' % fields
+    await schedule(redis, EPOCH - 60, payload, key="retry")
+
+    await make_stager(redis, unkind).stage_all()
+
+    assert await redis.raw("ZRANGE", "dead", 0, -1) == [payload]
+    assert await staged(redis) == []
+
+
+async def test_what_is_missing_is_filled_in_as_sidekiq_does(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await schedule(redis, EPOCH - 60, b'{"class":"A"}', key="schedule")
+
+    await make_stager(redis, unkind).stage_all()
+
+    [found] = await redis.raw("LRANGE", "queue:default", 0, -1)
+    now = int(EPOCH * 1000)
+    fields = json.loads(found)
+    assert len(fields.pop("jid")) == 24
+    assert fields == {
+        "class": "A",
+        "args": [],
+        "queue": "default",
+        "retry": True,
+        "created_at": now,
+        "enqueued_at": now,
+    }
 
 
 async def test_an_outage_delays_what_is_due_and_no_more(

@@ -82,6 +82,18 @@ MUTANTS = [
     *without("register", "redis.call('SADD', KEYS[2], ARGV[1])\n"),
     *without("register", "redis.call('HSET', KEYS[1], ARGV[1], 1)\n"),
     Mutant("register", "if is_taken then", NEVER, "test_an_id_in_a_grave_is_refused"),
+    # badge
+    Mutant(
+        "badge",
+        "if holder and holder ~= ARGV[1] then",
+        NEVER,
+        "test_the_leader_of_others_stays_the_one_that_is_shown",
+    ),
+    *without(
+        "badge",
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n",
+        caught_by="test_a_leader_is_shown_for_as_long_as_it_leads",
+    ),
     # lead
     Mutant(
         "lead",

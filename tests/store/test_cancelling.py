@@ -142,3 +142,24 @@ async def test_of_the_dead_nobody_is_cancelled(redis: Redis) -> None:
     assert await call_off(redis) == "unknown"
 
     assert await size(redis, "dead") == 1
+
+
+async def test_what_ruby_may_run_is_told_where_ruby_looks(redis: Redis) -> None:
+    await join(redis, ME)
+    assert await call_off(redis) == "unknown"
+    assert await redis.raw("EXISTS", "it-abc") == 0
+
+    await redis.raw("SADD", "processes", "ruby:1:ab")
+    assert await call_off(redis) == "unknown"
+
+    assert await redis.raw("HGET", "it-abc", "cancelled") == b"5"
+
+
+async def test_a_job_that_runs_in_pieces_is_running_though_we_see_it_nowhere(
+    redis: Redis,
+) -> None:
+    await redis.raw("HSET", "it-abc", "ex", 1, "c", 14, "rt", 0)
+
+    assert await call_off(redis) == "running"
+
+    assert await redis.raw("HGET", "it-abc", "cancelled") == b"5"

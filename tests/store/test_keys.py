@@ -1,7 +1,10 @@
 """The tables of keys and commands against what scripts and functions really use."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from kiq_trio._store import keys
 from kiq_trio._store.commands import COMMANDS, COMMANDS_OF_SCRIPTS, acl_rules
@@ -32,8 +35,28 @@ def test_every_function_makes_a_name_that_the_table_knows() -> None:
         keys.signals_key("ID"),
         keys.stat_key("processed"),
         keys.stat_key("failed", "DAY"),
+        keys.old_work_key("ID"),
+        keys.iteration_key("JID"),
+        keys.deploy_lock_key("LABEL"),
     }
     assert made <= PATTERNS
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "new", "old"),
+    [
+        (8, 5, ("j|250203|8:05", "h|A-3-8:5"), ("j|20250203|8:5", "A-03-08:5")),
+        (18, 45, ("j|250203|18:45", "h|A-3-18:45"), ("j|20250203|18:45", "A-03-18:45")),
+    ],
+)
+def test_each_sidekiq_pads_the_keys_of_its_metrics_in_its_own_way(
+    hour: int, minute: int, new: tuple[str, str], old: tuple[str, str]
+) -> None:
+    moment = datetime(2025, 2, 3, hour, minute, tzinfo=UTC)
+
+    assert (keys.minute_key(moment), keys.histogram_key("A", moment)) == new
+    assert (keys.old_minute_key(moment), keys.old_histogram_key("A", moment)) == old
+    assert keys.marks_key(moment) == "20250203-marks"
 
 
 def test_every_constant_is_in_the_table() -> None:

@@ -2,7 +2,7 @@
 
 from redis.exceptions import ResponseError
 
-from kiq_trio._store.leading import Lead, lead, resign
+from kiq_trio._store.leading import Lead, hide_leader, lead, resign, show_leader
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import ME, OTHER
 
@@ -98,3 +98,22 @@ async def test_a_term_that_is_no_number_is_an_error_and_changes_nothing(
 
     assert error is not None
     assert await redis.raw("EXISTS", "kiq:leader") == 0
+
+
+async def test_a_leader_is_shown_for_as_long_as_it_leads(redis: Redis) -> None:
+    assert await show_leader(redis, ME, ttl=20)
+    assert await show_leader(redis, ME, ttl=TTL)
+
+    assert await redis.raw("GET", "dear-leader") == ME.encode()
+    assert await redis.raw("PTTL", "dear-leader") > 20_000
+    assert await hide_leader(redis, ME)
+    assert await redis.raw("EXISTS", "dear-leader") == 0
+
+
+async def test_the_leader_of_others_stays_the_one_that_is_shown(redis: Redis) -> None:
+    await redis.raw("SET", "dear-leader", OTHER)
+
+    assert not await show_leader(redis, ME, ttl=TTL)
+    assert not await hide_leader(redis, ME)
+
+    assert await redis.raw("GET", "dear-leader") == OTHER.encode()

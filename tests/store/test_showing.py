@@ -4,6 +4,7 @@ from redis.exceptions import ResponseError
 
 from kiq_trio._store.replies import read_pairs
 from kiq_trio._store.showing import Heartbeat, hide, show
+from kiq_trio._store.watching import read_running
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import ME, names_in
 
@@ -103,3 +104,21 @@ async def test_who_hides_is_gone_at_once(redis: Redis) -> None:
     await hide(redis, ME)
 
     assert await redis.raw("EXISTS", "processes", ME, f"{ME}:work") == 0
+
+
+async def test_to_sidekiq_6_running_jobs_are_shown_under_both_names(
+    redis: Redis,
+) -> None:
+    await show(redis, attrs.evolve(HEARTBEAT, sidekiq=6))
+
+    work = {b"1": b'{"queue":"mail"}'}
+    assert await shown(redis, f"{ME}:work") == await shown(redis, f"{ME}:workers")
+    assert await shown(redis, f"{ME}:workers") == work
+    assert await redis.raw("TTL", f"{ME}:workers") == 60
+    # What runs is listed once, whoever has written it.
+    assert [one.thread for one in await read_running(redis)] == ["1"]
+    await redis.raw("DEL", f"{ME}:work")
+    assert [one.thread for one in await read_running(redis)] == ["1"]
+
+    await hide(redis, ME)
+    assert await redis.raw("EXISTS", f"{ME}:workers") == 0

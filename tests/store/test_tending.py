@@ -45,6 +45,9 @@ async def test_a_failed_job_runs_again_without_losing_an_attempt(
         "retry_count": 2,
         "error_class": "E",
         "strange": {"x": 1},
+        # As Sidekiq's client fills in what is missing.
+        "retry": True,
+        "created_at": 1_800_000_000_000,
         "enqueued_at": 1_800_000_000_000,
     }
     assert await names_in(redis, "queues") == {"mail"}

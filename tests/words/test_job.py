@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_trio._fields import read_time, to_ms
+from kiq_trio._fields import read_time, time_writer
 from kiq_trio.config import make_config
+from kiq_trio.encoder import encode
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 from kiq_trio.job import Job
 from kiq_trio.worker import worker
@@ -34,7 +35,7 @@ other_fields = st.dictionaries(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
         lambda name: name not in OWN
     ),
-    json_values.filter(lambda value: value is not None),
+    json_values,
     max_size=5,
 )
 
@@ -163,10 +164,21 @@ def test_nothing_is_written_for_what_is_none() -> None:
         (1_795_318_226_776, 1_795_318_226.776),
         (1_795_318_838.27, 1_795_318_838.27),
         (1_795_318_226, 1_795_318_226.0),
-        ("2026-11-22", None),
+        (1_795_318_226_776.0, 1_795_318_226.776),
+        ("1795318226776", 1_795_318_226.776),
+        ("1795318226.5", 1_795_318_226.5),
+        ("2026-11-22T03:30:26Z", 1_795_318_226.0),
+        ("2026-11-22T05:30:26.500+02:00", 1_795_318_226.5),
+        ("2013-07-29 03:26:41 UTC", 1_375_068_401.0),
+        ("2013-07-29 05:26:41 +0200", 1_375_068_401.0),
+        ("2013-07-29 03:26:41", 1_375_068_401.0),
+        ("yesterday", None),
+        ("", None),
         (None, None),
         (True, None),
         (10**400, None),
+        (-(10**400), None),
+        ([], None),
     ],
 )
 def test_times_of_every_sidekiq_are_read(written: Any, seconds: float | None) -> None:
@@ -207,8 +219,30 @@ def test_what_kiq_knows_of_a_job_is_read_from_its_payload() -> None:
     assert Job(job_class="A", rest={"unique_token": 5}).unique_token is None
 
 
-def test_times_are_written_in_milliseconds() -> None:
-    assert to_ms(1_795_318_226.7769) == 1_795_318_226_776
+@pytest.mark.parametrize(
+    ("sidekiq", "json"),
+    [(8, "1795318226776"), (7, "1795318226.7769"), (6, "1795318226.7769")],
+)
+def test_times_are_written_as_each_sidekiq_reads_them(sidekiq: int, json: str) -> None:
+    written = time_writer(sidekiq)(1_795_318_226.7769)
+
+    assert encode(written).decode() == json
+
+
+def test_seconds_always_have_a_fraction_for_the_type_tells_the_unit() -> None:
+    assert encode(time_writer(7)(1_795_318_226)) == b"1795318226.0"
+
+
+def test_what_others_wrote_as_null_is_written_again() -> None:
+    payload = b'{"class":"A","args":[],"queue":"q","jid":"1","retry":true,"x":null}'
+
+    assert Job.decode(payload).encode() == payload
+
+
+def test_a_field_that_is_set_to_none_is_gone() -> None:
+    job = Job(job_class="A", rest={"x": None, "y": 1})
+
+    assert job.set(y=None).rest == {"x": None}
 
 
 @pytest.mark.parametrize(

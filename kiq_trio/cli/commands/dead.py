@@ -4,9 +4,10 @@ import typer
 
 from kiq_trio._store.browsing import Wanted
 from kiq_trio._store.keys import DEAD
-from kiq_trio._store.tending import cannot_run, delete
+from kiq_trio._store.tending import delete
 from kiq_trio.cli.asking import Yes, confirm
-from kiq_trio.cli.commands.jobs import run_now
+from kiq_trio.cli.commands.jobs import running_now
+from kiq_trio.cli.connecting import Sidekiq
 from kiq_trio.cli.filtering import OnlyClass, OnlyJid, OnlyQueue, Page, PerPage
 from kiq_trio.cli.link import Link, linked
 from kiq_trio.cli.listing import PER_PAGE, list_jobs
@@ -41,11 +42,11 @@ def run(
     everything: All = False,
     job_class: OnlyClass = None,
     queue: OnlyQueue = None,
+    sidekiq: Sidekiq = 8,
 ) -> None:
     """Run a dead job again, or all; it dies anew if it fails once more."""
     target = Target(DEAD, jid, everything, Wanted(job_class=job_class, queue=queue))
-    toil = Toil(link, "put into their queues", run_now, stays=cannot_run)
-    target.be_done(toil, "Run {} again?", yes=True)
+    target.be_done(running_now(link, sidekiq), "Run {} again?", yes=True)
 
 
 @dead.command("delete")

@@ -8,7 +8,7 @@ import typer
 
 from kiq_trio import encoder
 from kiq_trio._wire.seam import Server
-from kiq_trio.cli.connecting import Patience
+from kiq_trio.cli.connecting import Patience, Sidekiq
 from kiq_trio.cli.ending import MISUSED
 from kiq_trio.cli.link import Link, linked
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
@@ -62,6 +62,7 @@ def enqueue(
             metavar="SECONDS", help="For so long, another one like it is not stored."
         ),
     ] = None,
+    sidekiq: Sidekiq = 8,
 ) -> None:
     """Put a job into its queue, or into the schedule with --in or --at.
 
@@ -80,7 +81,7 @@ def enqueue(
         link.fail(str(error), code=MISUSED)
 
     async def put(server: Server, patience: Patience) -> Job | ConfigError:
-        async with Kiq(server=False, redis_url=server) as kiq:
+        async with Kiq(server=False, redis_url=server, sidekiq=sidekiq) as kiq:
             try:
                 return await kiq.enqueue(fields, in_=in_, at=moment)
             except (ConfigError, EncodeError) as error:

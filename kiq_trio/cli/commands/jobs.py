@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kiq_trio._fields import time_writer
 from kiq_trio._store.browsing import (
     SETS,
     Placed,
@@ -28,7 +29,7 @@ from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.cli.answering import printable
 from kiq_trio.cli.asking import Yes, confirm
-from kiq_trio.cli.connecting import Patience
+from kiq_trio.cli.connecting import Patience, Sidekiq
 from kiq_trio.cli.describing import (
     beat_age,
     describe_job,
@@ -105,9 +106,9 @@ def show(link: Link, *, jid: Jid) -> None:
 
 @jobs.command("run")
 @linked
-def run(link: Link, *, jid: Jid) -> None:
+def run(link: Link, *, jid: Jid, sidekiq: Sidekiq = 8) -> None:
     """Run a job now that is scheduled, to be retried or dead."""
-    Toil(link, "put into their queues", run_now, stays=cannot_run).one(SETS, jid)
+    running_now(link, sidekiq).one(SETS, jid)
 
 
 @jobs.command("delete")
@@ -147,9 +148,14 @@ def cancel(
     link.answer({"jid": jid, "was": where}, f"{jid} {told[where]}")
 
 
-async def run_now(redis: Redis, page: Sequence[Placed]) -> int:
-    """Put the jobs of a page into their queues."""
-    return await run_again(redis, page, now=time.time())
+def running_now(link: Link, sidekiq: int) -> Toil:
+    """Return what puts jobs into their queues."""
+    write_time = time_writer(sidekiq)
+
+    async def run_now(redis: Redis, page: Sequence[Placed]) -> int:
+        return await run_again(redis, page, now=time.time(), write_time=write_time)
+
+    return Toil(link, "put into their queues", run_now, stays=cannot_run)
 
 
 async def _queues(redis: Redis) -> list[str]:

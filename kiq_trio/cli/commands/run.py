@@ -11,6 +11,7 @@ import trio
 import typer
 from redis.exceptions import AuthenticationError
 
+from kiq_trio._fields import SIDEKIQS
 from kiq_trio._version import __version__
 from kiq_trio.cli.ending import INTERRUPTED, fail
 from kiq_trio.cli.leash import Leash
@@ -33,6 +34,7 @@ class Order:
     concurrency: int | None
     shutdown_timeout: float | None
     log_format: str | None
+    sidekiq: int | None
     processes: int
     burst: bool
     watched: tuple[Path, ...]
@@ -137,6 +139,18 @@ def run(
             help="How jobs are logged: json or human. By default as the Kiq says.",
         ),
     ] = None,
+    sidekiq: Annotated[
+        int | None,
+        typer.Option(
+            "--sidekiq",
+            metavar="VERSION",
+            envvar="KIQ_TRIO_SIDEKIQ",
+            min=min(SIDEKIQS),
+            max=max(SIDEKIQS),
+            help="The oldest Sidekiq that shares this Redis. By default as the Kiq "
+            "says.",
+        ),
+    ] = None,
     verbose: Annotated[
         int,
         typer.Option(
@@ -170,6 +184,7 @@ def run(
         concurrency=concurrency,
         shutdown_timeout=shutdown_timeout,
         log_format=log_format,
+        sidekiq=sidekiq,
         processes=processes,
         burst=burst,
         watched=tuple(reload_dir or ([Path()] if reload else ())),
@@ -200,6 +215,7 @@ def _serve(order: Order, leash: Leash | None) -> int:
         concurrency=order.concurrency,
         shutdown_timeout=order.shutdown_timeout,
         log_format=order.log_format,
+        sidekiq=order.sidekiq,
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
     return trio.run(partial(serve, kiq, burst=order.burst, leash=leash))

@@ -1,0 +1,80 @@
+"""How long runs took, by class, for the Metrics tab of Sidekiq's UI (wire.md §5)."""
+
+from bisect import bisect_right
+
+import attrs
+
+from kiq_trio.errors import UnknownWorkerError
+from kiq_trio.events import Aborted, Failed, Interrupted, Outcome
+from kiq_trio.job import Job
+
+LIMITS = (
+    *(20, 30, 45, 65, 100, 150, 225, 335, 500, 750, 1_100, 1_700, 2_500),
+    *(3_800, 5_750, 8_500, 13_000, 20_000, 30_000, 45_000, 65_000, 100_000),
+    *(150_000, 225_000, 335_000),
+)
+"""Milliseconds below which a run is in the first bucket, the second and so on."""
+
+BUCKETS = len(LIMITS) + 1
+
+_MOST_CLASSES = 1_000
+"""A name may come from a payload, where anything can stand."""
+
+
+@attrs.define
+class Measure:
+    """The runs of a class.
+
+    Attributes:
+        runs: how many there were, failed ones included.
+        failures: how many of them failed.
+        ms: how many milliseconds the others took.
+        histogram: how many of those took how long, by bucket.
+    """
+
+    runs: int = 0
+    failures: int = 0
+    ms: int = 0
+    histogram: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
+
+
+@attrs.define(eq=False)
+class Measures:
+    """The runs since last asked, by class."""
+
+    by_class: dict[str, Measure] = attrs.field(factory=dict)
+
+    def add(self, job: Job, outcome: Outcome) -> None:
+        """Count a run of *job*; what was not run is not counted."""
+        kind = type(outcome)
+        if kind is Failed and type(outcome.error) is UnknownWorkerError:  # type: ignore[union-attr]  # told by its type.
+            return
+        if kind is Aborted and not outcome.took:
+            return
+        measure = self.by_class.get(job.job_class)
+        if measure is None or "wrapped" in job.rest:
+            measure = self._of(job)
+            if measure is None:
+                return
+        measure.runs += 1
+        if kind is Failed or kind is Interrupted:
+            measure.failures += 1
+        else:
+            ms = int(outcome.took * 1000)
+            measure.ms += ms
+            measure.histogram[bisect_right(LIMITS, ms)] += 1
+
+    def take(self) -> dict[str, Measure]:
+        """Return what there is, and start to count anew."""
+        taken, self.by_class = self.by_class, {}
+        return taken
+
+    def _of(self, job: Job) -> Measure | None:
+        wrapped = job.rest.get("wrapped")
+        name = wrapped if type(wrapped) is str and wrapped else job.job_class
+        # Sidekiq splits its fields there.
+        if "|" in name:
+            return None
+        if name not in self.by_class and len(self.by_class) >= _MOST_CLASSES:
+            return None
+        return self.by_class.setdefault(name, Measure())

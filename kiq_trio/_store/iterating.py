@@ -1,0 +1,92 @@
+"""The state of Ruby's iterable jobs, which run in pieces (wire.md §6).
+
+We run none ourselves. But whoever cancels a job that Ruby may be running says so
+there, where it is looked for.
+"""
+
+from typing import Any
+
+import attrs
+
+from kiq_trio import encoder
+from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.keys import PROCESSES, SHOWN, iteration_key
+from kiq_trio._store.replies import read_pairs
+from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Command
+from kiq_trio.errors import DecodeError
+
+_KEPT_FOR = 30 * 86_400
+
+
+@attrs.frozen
+class Iteration:
+    """How far an iterable job has come.
+
+    Attributes:
+        executions: how often it was begun, this time included.
+        cursor: where to go on; None before the first piece is done.
+        runtime: seconds spent before this time.
+        cancelled_at: when it was cancelled, in epoch seconds; None if it was not.
+    """
+
+    executions: int
+    cursor: Any
+    runtime: float
+    cancelled_at: int | None
+
+
+async def read_iteration(redis: Redis, jid: str) -> Iteration | None:
+    """Return how far the job *jid* has come; None if it is no iterable one.
+
+    Whatever is missing or is not what it should be counts as if it had just begun: a
+    cancelled job may have nothing but that.
+    """
+    reply = await persist_one(redis, ("HGETALL", iteration_key(jid)))
+    fields = {name.decode(errors="replace"): value for name, value in read_pairs(reply)}
+    if not fields:
+        return None
+    cancelled_at = fields.get("cancelled")
+    return Iteration(
+        executions=int(_number(fields.get("ex"))),
+        cursor=_cursor(fields.get("c")),
+        runtime=_number(fields.get("rt")),
+        cancelled_at=None if cancelled_at is None else int(_number(cancelled_at)),
+    )
+
+
+async def cancel_iteration(redis: Redis, jid: str, *, now: float) -> None:
+    """Say that *jid* is cancelled, to whatever process of Ruby's runs it.
+
+    With all other fields, if it has not begun: Sidekiq 8.1 fails on a job that has
+    only been cancelled, and with it the pages of its UI. May be repeated.
+    """
+    key = iteration_key(jid)
+    new: list[Command] = [
+        ("HSETNX", key, "ex", 0),
+        ("HSETNX", key, "c", "null"),
+        ("HSETNX", key, "rt", 0),
+        ("HSETNX", key, "cancelled", int(now)),
+    ]
+    commands = [("MULTI",), *new, ("EXPIRE", key, _KEPT_FOR, "NX"), ("EXEC",)]
+    raise_first(raise_first(await persist(redis, commands))[-1])
+
+
+async def has_strangers(redis: Redis) -> bool:
+    """Whether processes are shown that are not ours, and may run what we do not see."""
+    shown = set(await persist_one(redis, ("SMEMBERS", SHOWN)))
+    return bool(shown - set(await persist_one(redis, ("HKEYS", PROCESSES))))
+
+
+def _cursor(value: bytes | None) -> Any:
+    try:
+        return encoder.decode(value or b"null")
+    except DecodeError:
+        return None
+
+
+def _number(value: bytes | None) -> float:
+    try:
+        return float(value or 0)
+    except ValueError:
+        return 0.0
