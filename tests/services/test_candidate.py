@@ -84,6 +84,35 @@ async def test_whoever_comes_first_leads_and_whoever_resigns_lets_the_next(
         assert third.term() == 2
 
 
+async def test_sidekiqs_ui_shows_who_leads_only_if_it_is_told_to(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    async with campaigning(redis, unkind):
+        await trio.sleep(60)
+        assert await redis.raw("EXISTS", "dear-leader") == 0
+
+    async with campaigning(redis, unkind, dear_leader=True):
+        await trio.sleep(60)
+        assert await redis.raw("GET", "dear-leader") == ME.encode()
+
+        async with campaigning(redis, unkind, OTHER, dear_leader=True):
+            await trio.sleep(60)
+        assert await redis.raw("GET", "dear-leader") == ME.encode()
+    assert await redis.raw("EXISTS", "dear-leader") == 0
+
+
+async def test_who_leads_sidekiq_enterprise_is_left_alone(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await redis.raw("SET", "dear-leader", "ruby:1:ab")
+
+    async with campaigning(redis, unkind, dear_leader=True) as office:
+        await trio.sleep(60)
+
+    assert office.news == ["led 1", "lost"]
+    assert await redis.raw("GET", "dear-leader") == b"ruby:1:ab"
+
+
 async def test_the_others_notice_a_free_lead_at_the_next_renewal(
     autojump_clock: MockClock,
     redis: Redis,
