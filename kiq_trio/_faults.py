@@ -92,8 +92,9 @@ def find_own_fault(job: Job) -> str | None:
     fault = find_fault(job) or _find(rest, _SHOWN)
     if fault is not None:
         return fault
-    if any(_RAW_HTML.search(tag) for tag in rest.get("tags") or ()):
-        return f"tags must be texts without < and >, got {rest['tags']!r}"
+    tags = rest.get("tags")
+    if tags and _RAW_HTML.search("".join(tags)):
+        return f"tags must be texts without < and >, got {tags!r}"
     return _find_missing(rest)
 
 
@@ -110,8 +111,8 @@ def plain(text: str) -> str:
 def _find(
     rest: Mapping[str, Any], rules: Mapping[str, tuple[Callable[[Any], bool], str]]
 ) -> str | None:
-    for name, (fits, what) in rules.items():
-        value = rest.get(name)
+    for name in rules.keys() & rest.keys():
+        value, (fits, what) = rest[name], rules[name]
         if value is not None and not fits(value):
             return f"{name} must be {what}, got {value!r}"
     return None

@@ -4,6 +4,7 @@ from bisect import bisect_right
 
 import attrs
 
+from kiq_trio._store.measuring import Measure
 from kiq_trio.errors import UnknownWorkerError
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome
 from kiq_trio.job import Job
@@ -15,27 +16,8 @@ LIMITS = (
 )
 """Milliseconds below which a run is in the first bucket, the second and so on."""
 
-BUCKETS = len(LIMITS) + 1
-
 _MOST_CLASSES = 1_000
 """A name may come from a payload, where anything can stand."""
-
-
-@attrs.define
-class Measure:
-    """The runs of a class.
-
-    Attributes:
-        runs: how many there were, failed ones included.
-        failures: how many of them failed.
-        ms: how many milliseconds the others took.
-        histogram: how many of those took how long, by bucket.
-    """
-
-    runs: int = 0
-    failures: int = 0
-    ms: int = 0
-    histogram: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
 
 
 @attrs.define(eq=False)

@@ -6,7 +6,8 @@ in its own way. Sidekiq 6 has no such tab.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+
+import attrs
 
 from kiq_trio._store.doubt import raise_first
 from kiq_trio._store.keys import (
@@ -22,28 +23,29 @@ _SHORT = 8 * 3_600
 _LONG = 72 * 3_600
 
 
-class Measured(Protocol):
-    """The runs of a class, in whole numbers: one fraction would stop Sidekiq's."""
+BUCKETS = 26
+"""So many spans of time does Sidekiq tell apart."""
 
-    @property
-    def runs(self) -> int:
-        """How many there were."""
 
-    @property
-    def failures(self) -> int:
-        """How many of them failed."""
+@attrs.define
+class Measure:
+    """The runs of a class, in whole numbers: one fraction would stop Sidekiq's.
 
-    @property
-    def ms(self) -> int:
-        """How many milliseconds the others took."""
+    Attributes:
+        runs: how many there were, failed ones included.
+        failures: how many of them failed.
+        ms: how many milliseconds the others took.
+        histogram: how many of those took how long, by bucket.
+    """
 
-    @property
-    def histogram(self) -> Sequence[int]:
-        """How many of those took how long."""
+    runs: int = 0
+    failures: int = 0
+    ms: int = 0
+    histogram: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
 
 
 async def write_measures(
-    redis: Redis, measures: Mapping[str, Measured], *, now: float, sidekiq: int
+    redis: Redis, measures: Mapping[str, Measure], *, now: float, sidekiq: int
 ) -> None:
     """Add *measures* to those of this minute, by class, as that Sidekiq reads them.
 
@@ -65,7 +67,7 @@ async def write_measures(
 
 
 def _commands(
-    measures: Mapping[str, Measured], moment: datetime, sidekiq: int
+    measures: Mapping[str, Measure], moment: datetime, sidekiq: int
 ) -> list[Command]:
     if sidekiq < 7 or not measures:
         return []

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.cli.administration import Admin
@@ -94,3 +96,36 @@ def test_a_job_that_cannot_be_is_not_enqueued(
     assert message in admin("enqueue", *words, code=2).err
 
     assert admin.raw("EXISTS", "queues", "schedule") == 0
+
+
+@pytest.mark.parametrize(("sidekiq", "kind"), [("8", int), ("7", float), ("6", float)])
+def test_times_are_those_of_the_sidekiq_that_is_named(
+    admin: Admin, sidekiq: str, kind: type
+) -> None:
+    admin("enqueue", "Mailer", "-q", "mail", "--sidekiq", sidekiq)
+    later = admin("enqueue", "Mailer", "--at", FAR).out.strip()
+    admin.variables["KIQ_TRIO_SIDEKIQ"] = sidekiq
+    admin("jobs", "run", later)
+
+    [pushed] = admin.do(lambda redis: waiting(redis, "mail"))
+    [moved] = admin.do(lambda redis: waiting(redis, "default"))
+    times = [json.loads(one)["enqueued_at"] for one in (pushed, moved)]
+    assert [type(time) for time in times] == [kind, kind]
+
+
+def test_another_sidekiq_is_none_that_we_know(admin: Admin) -> None:
+    assert "--sidekiq" in admin("enqueue", "Mailer", "--sidekiq", "5", code=2).err
+
+
+def test_a_deploy_is_marked_once(admin: Admin) -> None:
+    assert admin("deploy-mark", "v1.2").out == "v1.2 is marked\n"
+
+    # In the same minute, or else it is locked by the first.
+    assert admin.json("deploy-mark", "v1.2")["label"] == "v1.2"
+    [marks] = admin.raw("KEYS", "*-marks")
+    assert admin.raw("HVALS", marks) == [b"v1.2"]
+
+
+@pytest.mark.parametrize("label", ["", "  ", "<b>"])
+def test_a_deploy_has_a_label_that_can_be_shown(admin: Admin, label: str) -> None:
+    assert "label must be a text" in admin("deploy-mark", label, code=2).err

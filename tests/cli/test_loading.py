@@ -88,8 +88,9 @@ def test_what_cannot_be_loaded_is_named(here: Path, target: str, sentence: str) 
 def test_options_replace_what_the_kiq_was_made_with(here: Path, target: str) -> None:
     kiq = load_kiq(target)
 
-    override(kiq, queues=["low", "mail=3"], shutdown_timeout=1.5)
+    override(kiq, queues=["low", "mail=3"], shutdown_timeout=1.5, sidekiq=7)
 
+    assert kiq.config.sidekiq == 7
     assert kiq.config.concurrency == {"low": 2, "mail": 3}
     assert kiq.config.shutdown_timeout == 1.5
     assert not kiq.is_embedded

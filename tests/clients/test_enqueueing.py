@@ -46,6 +46,23 @@ def test_a_job_is_stored_and_returned_as_it_is_stored(
     assert job.created_at == pytest.approx(time.time(), abs=10)
 
 
+def test_times_are_those_of_the_sidekiq_that_shares_the_redis(
+    make: Make, store: redis.Redis
+) -> None:
+    make(sidekiq=7).enqueue(welcome.new(1))
+    make().enqueue(welcome.new(2))
+
+    old, new = (
+        [job[name] for name in ("created_at", "enqueued_at", "expires_at")]
+        for job in waiting(store, "mail")
+    )
+    # The last is ours, and milliseconds always.
+    assert [type(one) for one in old] == [float, float, int]
+    assert [type(one) for one in new] == [int, int, int]
+    with pytest.raises(ConfigError, match="sidekiq must be one of 8, 7, 6, got 9"):
+        make(sidekiq=9)
+
+
 @pytest.mark.server
 async def test_a_client_stores_what_a_kiq_stores(empty_server: RealServer) -> None:
     address = Address.from_url(empty_server.url)

@@ -24,6 +24,7 @@ from kiq_trio._store.diagnosing import ping, read_facts
 from kiq_trio._store.dumping import read_dumps, write_dump
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import fetch
+from kiq_trio._store.iterating import cancel_iteration
 from kiq_trio._store.locking import free_all, read_locks
 from kiq_trio._store.registering import leave, read_counters, register
 from kiq_trio._store.removing import delete_queue
@@ -124,7 +125,9 @@ async def lead_a_life(url: str) -> None:
         random=lambda: 0.0,
         shutdown_timeout=0.1,
         periodics=[("* * * * *", snoozing)],
+        dear_leader=True,
     ) as kiq:
+        await kiq.mark_deploy("v1")
         await kiq.enqueue_many(each.new() for each in workers)
         await kiq.enqueue(once.new(), in_=SOON)
         running = await kiq.enqueue(sleepy.new())
@@ -163,6 +166,7 @@ async def tend(redis: Redis) -> None:
     await kill(redis, await find(redis, ["retry"], Wanted()))
     await run_again(redis, await find(redis, ["dead"], Wanted()), now=1.0)
     await delete(redis, await find(redis, ["schedule"], Wanted()))
+    await cancel_iteration(redis, "abc", now=1.0)
     await write_dump(redis, "token", "host:1:me", b"x")
     await read_dumps(redis, "token", ["host:1:me"])
     await write_periodics(redis, {"nightly": {"crontab": "0 0 * * *"}})

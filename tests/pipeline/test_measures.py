@@ -3,6 +3,7 @@
 import pytest
 
 from kiq_trio._pipeline.measures import LIMITS, Measures
+from kiq_trio._store.measuring import BUCKETS
 from kiq_trio.errors import UnknownWorkerError
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job
@@ -71,4 +72,4 @@ def test_a_run_is_in_the_first_bucket_that_it_is_shorter_than(
     measures.add(Job(job_class="A"), Succeeded(seconds))
 
     assert measures.by_class["A"].histogram[bucket] == 1
-    assert len(LIMITS) == 25
+    assert len(LIMITS) == BUCKETS - 1

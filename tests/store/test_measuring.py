@@ -6,9 +6,9 @@ import attrs
 import pytest
 from redis.exceptions import ResponseError
 
-from kiq_trio._pipeline.measures import BUCKETS, Measure, Measures
+from kiq_trio._pipeline.measures import Measures
 from kiq_trio._store.marking import mark_deploy
-from kiq_trio._store.measuring import write_measures
+from kiq_trio._store.measuring import BUCKETS, Measure, write_measures
 from kiq_trio._store.replies import read_pairs
 from kiq_trio._wire.client import Redis
 from kiq_trio.events import Succeeded
