@@ -77,3 +77,11 @@ def at_least(low: float, *, whole: bool = False) -> Check:
             )
 
     return check
+
+
+def without_html(_: Any, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    """Check a text that Sidekiq's UI prints as it is (wire.md §8.3)."""
+    if "<" in value or ">" in value:
+        raise ConfigError(
+            f"{attribute.name} must be text without < and >, got {value!r}"
+        )

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from kiq_trio._checks import at_least, instance, one_of, suggest
+from kiq_trio._checks import at_least, instance, one_of, suggest, without_html
 from kiq_trio._conversions import (
     CLOSED,
     SCHEDULERS,
@@ -143,7 +143,7 @@ class Config:
         default=(), converter=to_reporters
     )
     timing: Timing = attrs.field(factory=Timing, validator=instance(Timing, "a Timing"))
-    tag: str = attrs.field(default="", validator=instance(str, "text"))
+    tag: str = attrs.field(default="", validator=[instance(str, "text"), without_html])
     client_opts: Mapping[str, float] = attrs.field(
         factory=dict, converter=to_client_opts
     )

@@ -98,7 +98,7 @@ def settle(
         case Snoozed(seconds=seconds):
             # In `schedule` no job says when it was enqueued (wire.md §1.1).
             at = given.now + seconds
-            put_off = _put_off(job, at).set(enqueued_at=None)
+            put_off = _put_off(_presentable(job), at).set(enqueued_at=None)
             return Later(at, put_off.encode(), _kept_lock(job, seconds))
         case Failed(error=error):
             return place(assess(job, error, given), given, wish)
@@ -120,7 +120,7 @@ def assess(job: Job, error: BaseException, given: Circumstances) -> Failure:
     if limit is None:
         return Failure(job, error, Course.UNWANTED)
     written = given.write_time(given.now)
-    job = record_failure(job, error, written)
+    job = record_failure(_presentable(job), error, written)
     is_over = _is_exhausted(job, limit, given.now)
     if job.failed_at is None:
         # Whoever counted before us forgot it, and the UI cannot do without.
@@ -144,6 +144,14 @@ def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement
         # It would not be run then, and would keep its lock until then.
         return Ack(lock_of(job))
     return Retry(at, job.encode(), _kept_lock(job, delay))
+
+
+def _presentable(job: Job) -> Job:
+    """Return *job* as the lists of Sidekiq's UI can show it, whoever has written it."""
+    tags = job.rest.get("tags")
+    if tags is None or isinstance(tags, list):
+        return job
+    return job.set(tags=[str(tags)])
 
 
 def _kept_lock(job: Job, delay: float) -> Lock | None:

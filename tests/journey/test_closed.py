@@ -92,3 +92,5 @@ def test_only_what_is_known_can_be_accepted() -> None:
         Config(accept=["unique_for"])
     with pytest.raises(ConfigError, match="sidekiq must be one of 8, 7, 6, got 5"):
         Config(sidekiq=5)
+    with pytest.raises(ConfigError, match="tag must be text without < and >"):
+        Config(tag="<b>")

@@ -95,6 +95,14 @@ async def fail_after_others(kiq: Kiq, recorder: Recorder) -> None:
     await recorder.heard("Failed", 2)
 
 
+async def fail_with_a_tag(kiq: Kiq, recorder: Recorder) -> None:
+    # Which is no list: Sidekiq's client refuses that, Redis does not.
+    await push(kiq, {"class": "fail", "args": ["x"], "jid": "1", "tags": "a"})
+    await push(kiq, {"class": "snooze", "args": [], "jid": "2", "tags": "a"})
+    await recorder.heard("Failed")
+    await recorder.heard("Snoozed")
+
+
 async def die_at_once(kiq: Kiq, recorder: Recorder) -> None:
     await kiq.enqueue(die.new())
     await recorder.heard("Failed")
@@ -143,6 +151,7 @@ PATHS: list[tuple[Deed, dict[str, Any], set[str]]] = [
     (fail_once, {}, {"retry"}),
     (fail_thrice, {}, {"retry"}),
     (fail_after_others, {}, {"retry"}),
+    (fail_with_a_tag, {}, {"retry", "schedule"}),
     (die_at_once, {}, {"dead"}),
     (be_snoozed, {}, {"schedule"}),
     (be_put_off, {}, {"schedule"}),

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from kiq_trio._fields import to_ms
 from kiq_trio._pipeline.intake import prepare
@@ -14,8 +15,12 @@ from kiq_trio._pipeline.settlement import Circumstances, settle
 from kiq_trio._repush import put_off, repush
 from kiq_trio._store.settling import Kill, Retry
 from kiq_trio.config import Config
+from kiq_trio.encoder import encode
 from kiq_trio.events import Failed
 from kiq_trio.job import Job
+from tests.words.test_job import other_fields
+
+TOUCHED = {"created_at", "enqueued_at", "tags", "cattr", "encrypt"}
 
 PUSHED = (
     b'{"retry":true,"queue":"q-1","tags":["a"],"args":[1,"x",{"k":null}],'
@@ -75,6 +80,22 @@ def test_what_is_moved_on_differs_by_one_field_and_not_by_its_order(
         (name, written if name == "enqueued_at" else value) for name, value in fields
     ] + ([] if "enqueued_at" in dict(fields) else [("enqueued_at", written)])
     assert moved.count(json.dumps(written).encode()) == 1
+
+
+@given(rest=other_fields.filter(lambda rest: not rest.keys() & TOUCHED))
+def test_whatever_else_a_payload_says_is_moved_on_by_value_and_in_order(
+    rest: dict[str, Any],
+) -> None:
+    fields = {"class": "A", **rest, "args": [1], "queue": "q", "jid": "1"}
+    payload = encode(fields)
+
+    moved = json.loads(repush(payload, 5).payload)
+    waiting = json.loads(put_off(repush(payload, 5).payload))
+
+    times = {"retry": True, "created_at": 5, "enqueued_at": 5}
+    assert list(moved.items()) == [*fields.items(), *times.items()]
+    del moved["enqueued_at"]
+    assert list(waiting.items()) == list(moved.items())
 
 
 @pytest.mark.parametrize("payload", ALL)
