@@ -146,6 +146,7 @@ SHORTER = {
     "--json": "KIQ_TRIO_JSON",
     "--timeout": "KIQ_TRIO_TIMEOUT",
     "--yes": "KIQ_TRIO_YES",
+    "--sidekiq": "KIQ_TRIO_SIDEKIQ",
 }
 OF_RUN = {"--queue": "KIQ_TRIO_QUEUES", "--reload-dir": "KIQ_TRIO_RELOAD_DIRS"}
 
