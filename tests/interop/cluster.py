@@ -1,0 +1,157 @@
+"""A Redis that a real Sidekiq, its Web UI and we share."""
+
+import json
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from kiq_trio.config import OPTIONS
+from tests.faults.effects import History
+from tests.faults.waiting import wait_until
+from tests.interop.browser import Browser
+from tests.interop.console import Console
+from tests.interop.program import Program
+from tests.servers import RealServer, free_port
+
+ROOT = Path(__file__).parents[2]
+RUBY = Path(__file__).parent / "ruby"
+
+HAS_SETTING = "sidekiq" in OPTIONS
+"""Whether a `Kiq` can be told how old the Sidekiq is that it lives with."""
+
+SIX: dict[str, Any] = {"sidekiq": 6} if HAS_SETTING else {}
+"""What a `Kiq` beside Debian's Sidekiq is to be told."""
+
+needs_setting = pytest.mark.xfail(
+    not HAS_SETTING,
+    reason="waits for the setting sidekiq=6: times are milliseconds without it",
+    strict=True,
+)
+"""Of tests that hold for 8, and for 6 as soon as it can be chosen."""
+
+
+def require_ruby() -> None:
+    """Skip without a Sidekiq, but never in CI."""
+    missing = [name for name in ("ruby", "sidekiq") if shutil.which(name) is None]
+    if missing:
+        assert "CI" not in os.environ, f"CI has to install {' and '.join(missing)}"
+        pytest.skip(
+            f"{' and '.join(missing)} not on the PATH: apt-get install "
+            "--no-install-recommends ruby-sidekiq ruby-webrick"
+        )
+
+
+class Cluster:
+    """Starts what a test asks for, and stops it.
+
+    Attributes:
+        client: a client that depends on nobody's code.
+        programs: all that were ever started.
+    """
+
+    def __init__(self, server: RealServer, folder: Path, stack: ExitStack) -> None:
+        self.server = server
+        self.programs: list[Program] = []
+        self.client: redis.Redis = stack.enter_context(
+            server.client(decode_responses=True)
+        )
+        self._folder = folder
+        self._stack = stack
+
+    @property
+    def history(self) -> History:
+        """All runs, of both sides."""
+        return History.read([self._folder / "effects"])
+
+    def sidekiq(self, *queues: str, concurrency: int = 5, timeout: int = 5) -> Program:
+        """Start a Sidekiq that works off *queues*, and wait until it is shown."""
+        known = self._shown()
+        command = ["sidekiq", "-r", str(RUBY / "jobs.rb"), "-e", "production"]
+        command += ["-c", str(concurrency), "-t", str(timeout)]
+        for queue in queues or ("ruby",):
+            command += ["-q", queue]
+        program = self._start("sidekiq", command)
+        self._wait_for(program, lambda: self._shown() - known)
+        return program
+
+    def ours(self, **options: Any) -> Program:
+        """Start a `kiq-trio run`, and wait until it is shown."""
+        known = self._shown()
+        program = self._start(
+            "ours",
+            [sys.executable, "-m", "kiq_trio", "run", "tests.interop.workers"],
+            INTEROP_OPTIONS=json.dumps({**SIX, **options}),
+        )
+        self._wait_for(program, lambda: self._shown() - known)
+        return program
+
+    def console(self) -> Console:
+        """Start a Ruby that has loaded Sidekiq's API."""
+        command = ["ruby", RUBY / "console.rb"]
+        return Console(self._start("console", command, talks=True))
+
+    def browser(self) -> Browser:
+        """Start a Web UI, and wait until it answers."""
+        port = free_port()
+        program = self._start("web", ["ruby", RUBY / "web.rb", str(port)])
+        browser = Browser(f"http://127.0.0.1:{port}")
+        self._wait_for(program, lambda: _answers(browser))
+        return browser
+
+    def identity(self, program: Program) -> str:
+        """Return what *program* is called in Redis."""
+        [name] = [one for one in self._shown() if f":{program.pid}:" in one]
+        return name
+
+    def push(self, payload: dict[str, Any]) -> None:
+        """Put a job into its queue as it is, with nobody's client."""
+        queue = payload["queue"]
+        self.client.sadd("queues", queue)
+        self.client.lpush(f"queue:{queue}", dump(payload))
+
+    def _shown(self) -> set[str]:
+        members: Any = self.client.smembers("processes")
+        return {one for one in members if self.client.exists(one)}
+
+    def _start(
+        self, name: str, command: list[Any], *, talks: bool = False, **env: str
+    ) -> Program:
+        program = Program(
+            f"{name}-{len(self.programs)}",
+            command,
+            folder=self._folder,
+            talks=talks,
+            env={
+                "REDIS_URL": self.server.url,
+                "INTEROP_EFFECTS": str(self._folder / "effects"),
+                "PYTHONPATH": str(ROOT),
+                **env,
+            },
+        )
+        self.programs.append(self._stack.enter_context(program))
+        return program
+
+    def _wait_for(self, program: Program, fact: Any) -> None:
+        def is_up() -> bool:
+            assert program.is_running, f"{program.name} has ended:\n{program.log}"
+            return bool(fact())
+
+        wait_until(is_up)
+
+
+def dump(payload: dict[str, Any]) -> str:
+    """Return *payload* as Ruby writes it."""
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
+
+
+def _answers(browser: Browser) -> bool:
+    try:
+        return browser.get("/stats").status == 200
+    except OSError:
+        return False

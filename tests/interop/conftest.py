@@ -1,0 +1,64 @@
+"""A cluster of both languages for each test."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from kiq_trio.clients import SyncClient
+from tests.interop.browser import Browser
+from tests.interop.cluster import SIX, Cluster, require_ruby
+from tests.interop.console import Console
+from tests.interop.scene import Scene
+from tests.servers import RealServer
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Cluster]:
+    """Open a cluster for the length of the block; its files are in *folder*."""
+    require_ruby()
+    with ExitStack() as stack:
+        server = stack.enter_context(RealServer())
+        cluster = Cluster(server, folder, stack)
+        stack.callback(_tell, cluster)
+        yield cluster
+
+
+def enqueuer(cluster: Cluster) -> SyncClient:
+    return SyncClient(cluster.server.url, **SIX)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with opened(tmp_path) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def console(cluster: Cluster) -> Console:
+    return cluster.console()
+
+
+@pytest.fixture
+def browser(cluster: Cluster) -> Browser:
+    return cluster.browser()
+
+
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[SyncClient]:
+    """Ours, for programs that block."""
+    with enqueuer(cluster) as client:
+        yield client
+
+
+@pytest.fixture
+def scene(cluster: Cluster, client: SyncClient) -> Scene:
+    return Scene.build(cluster, client)
+
+
+def _tell(cluster: Cluster) -> None:
+    """Let pytest show the logs of a test that failed."""
+    for program in cluster.programs:
+        sys.stdout.write(f"--- {program.name}\n{program.log}\n")
