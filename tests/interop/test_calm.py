@@ -1,6 +1,5 @@
 """A thousand jobs each way, of every kind: each is done once."""
 
-import json
 import uuid
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from kiq_trio import Job
 from kiq_trio.clients import SyncClient
 from tests.faults.waiting import wait_until
-from tests.interop.cluster import Cluster, needs_setting
+from tests.interop.cluster import Cluster
 from tests.interop.console import Console
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
@@ -116,21 +115,3 @@ def test_both_sides_count_every_run(
     assert stats == [12, 5, 5]
     history = console("Sidekiq::Stats::History.new(1).processed.values")
     assert history == [12]
-
-
-@needs_setting
-def test_each_side_moves_what_the_other_has_put_off(
-    cluster: Cluster, console: Console, client: SyncClient
-) -> None:
-    """Nobody of ours polls, and then nobody of theirs does."""
-    put_off = {"class": "Handover", "queue": "python", "args": ["python"]}
-    job = client.enqueue({**put_off, "extra": {"z": 1, "a": None}}, in_=0.5)
-    cluster.ours(schedulers=[])
-    sidekiq = cluster.sidekiq("unused")
-    wait_until(lambda: cluster.client.zcard("retry") + len(cluster.history.runs) > 1)
-
-    sidekiq.terminate()
-    sidekiq.wait()
-    stored = json.loads(console("Sidekiq::RetrySet.new.first.value"))
-    assert stored["jid"] == job.jid
-    assert stored["extra"] == {"z": 1, "a": None}
