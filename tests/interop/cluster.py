@@ -11,29 +11,16 @@ from typing import Any
 import pytest
 import redis
 
-from kiq_trio.config import OPTIONS
 from tests.faults.effects import History
 from tests.faults.waiting import wait_until
 from tests.interop.browser import Browser
 from tests.interop.console import Console
 from tests.interop.program import Program
+from tests.interop.setting import SIX
 from tests.servers import RealServer, free_port
 
 ROOT = Path(__file__).parents[2]
 RUBY = Path(__file__).parent / "ruby"
-
-HAS_SETTING = "sidekiq" in OPTIONS
-"""Whether a `Kiq` can be told how old the Sidekiq is that it lives with."""
-
-SIX: dict[str, Any] = {"sidekiq": 6} if HAS_SETTING else {}
-"""What a `Kiq` beside Debian's Sidekiq is to be told."""
-
-needs_setting = pytest.mark.xfail(
-    not HAS_SETTING,
-    reason="waits for the setting sidekiq=6: times are milliseconds without it",
-    strict=True,
-)
-"""Of tests that hold for 8, and for 6 as soon as it can be chosen."""
 
 
 def require_ruby() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from kiq_trio.clients import SyncClient
 from tests.interop.browser import Browser
-from tests.interop.cluster import SIX, Cluster, require_ruby
+from tests.interop.cluster import Cluster, require_ruby
 from tests.interop.console import Console
 from tests.interop.scene import Scene
+from tests.interop.setting import SIX
 from tests.servers import RealServer
 
 

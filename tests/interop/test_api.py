@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.faults.waiting import wait_until
-from tests.interop.cluster import Cluster, needs_setting
+from tests.interop.cluster import Cluster
 from tests.interop.console import Console
 from tests.interop.scene import HOUR, Scene
+from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 

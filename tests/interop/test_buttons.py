@@ -27,7 +27,7 @@ def test_the_quiet_button_quiets_us_and_the_stop_button_stops_us(
     assert scene.kiq.wait() == 0
     assert browser.get("/busy").stats["Processes"] == "0"
     # What it ran is back in its queue, at the front.
-    assert browser.get("/stats/queues").text == '{"default":1,"python":1}'
+    assert browser.json("/stats/queues") == {"default": 1, "python": 1}
 
 
 def test_the_buttons_for_all_reach_both_sides(

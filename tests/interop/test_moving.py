@@ -9,8 +9,9 @@ import pytest
 from kiq_trio import Job
 from kiq_trio.clients import SyncClient
 from tests.faults.waiting import wait_until
-from tests.interop.cluster import Cluster, needs_setting
+from tests.interop.cluster import Cluster
 from tests.interop.console import Console
+from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 

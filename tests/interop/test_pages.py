@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.interop.browser import Browser
-from tests.interop.cluster import needs_setting
 from tests.interop.conftest import enqueuer, opened
 from tests.interop.scene import HOUR, Scene
+from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 

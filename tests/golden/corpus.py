@@ -1,0 +1,47 @@
+"""What others have written, and what has to stay of it in our hands."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kiq_trio.job import Job
+
+OWN = ("class", "args", "queue", "jid", "retry", "at")
+"""Fields that have a place of their own in a `Job`."""
+
+
+def read_payloads() -> list[str]:
+    """Return the golden payloads."""
+    text = (Path(__file__).parent / "payloads.txt").read_text(encoding="utf-8")
+    # Not `splitlines`, for which a raw U+2028 ends a line as well.
+    return [line for line in text.split("\n") if line and not line.startswith("#")]
+
+
+def assert_lossless(payload: str) -> None:
+    """The way through a `Job` keeps every field, the foreign ones in their order."""
+    given = json.loads(payload)
+
+    job = Job.decode(payload.encode())
+    kept = json.loads(job.encode())
+
+    assert Job.decode(job.encode()).encode() == job.encode()
+    assert spell(kept) == spell(as_understood(given))
+    assert foreign(kept) == foreign(given)
+
+
+def spell(fields: Any) -> str:
+    """Return *fields* as a text that tells 1 from 1.0 and from true."""
+    return json.dumps(fields, sort_keys=True)
+
+
+def foreign(fields: dict[str, Any]) -> list[str]:
+    """Return the names of the fields that are no concern of ours."""
+    return [name for name in fields if name not in OWN]
+
+
+def as_understood(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what Sidekiq itself would make of it (wire.md §1.1, §2.4)."""
+    kept = {name: value for name, value in given.items() if name != "at"}
+    kept["args"] = given.get("args") or []
+    kept.setdefault("queue", "default")
+    return kept
