@@ -1,6 +1,8 @@
-"""What every test may ask for: a server of either kind, and a clock."""
+"""What every test may ask for: a server of either kind, a clock, and chance."""
 
 import os
+import random
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -47,3 +49,17 @@ def server(request: pytest.FixtureRequest, clock: TrioClock) -> Server:
         client.flushall()
         client.script_flush()
     return RemoteServer(Address.from_url(real.unix_url))
+
+
+@pytest.fixture
+def is_long() -> bool:
+    """Whether there is time for the full version of a test."""
+    return os.environ.get("KIQ_TRIO_FAULTS") == "long"
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Chance that can be had again: `KIQ_TRIO_SEED` takes the seed of a report."""
+    seed = int(os.environ.get("KIQ_TRIO_SEED") or random.randrange(2**32))
+    sys.stdout.write(f"KIQ_TRIO_SEED={seed}\n")
+    return random.Random(seed)

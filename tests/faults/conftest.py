@@ -1,8 +1,5 @@
-"""What the fault tests share: a durable server, a herd of processes, a seed."""
+"""What the fault tests share: a durable server, a herd of processes."""
 
-import os
-import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,17 +27,3 @@ def client(durable: DurableServer) -> Iterator[Client]:
 def herd(durable: DurableServer, tmp_path: Path) -> Iterator[Herd]:
     with Herd(durable.unix_url, tmp_path) as herd:
         yield herd
-
-
-@pytest.fixture
-def is_long() -> bool:
-    """Whether there is time for the full version of a test."""
-    return os.environ.get("KIQ_TRIO_FAULTS") == "long"
-
-
-@pytest.fixture
-def rng() -> random.Random:
-    """Chance that can be had again: `KIQ_TRIO_SEED` takes the seed of a report."""
-    seed = int(os.environ.get("KIQ_TRIO_SEED") or random.randrange(2**32))
-    sys.stdout.write(f"KIQ_TRIO_SEED={seed}\n")
-    return random.Random(seed)

@@ -56,26 +56,28 @@ class Cluster:
         """All runs, of both sides."""
         return History.read([self._folder / "effects"])
 
-    def sidekiq(self, *queues: str, concurrency: int = 5, timeout: int = 5) -> Program:
-        """Start a Sidekiq that works off *queues*, and wait until it is shown."""
+    def sidekiq(self, *queues: str, wait: bool = True) -> Program:
+        """Start a Sidekiq that works off *queues*, and *wait* until it is shown."""
         known = self._shown()
         command = ["sidekiq", "-r", str(RUBY / "jobs.rb"), "-e", "production"]
-        command += ["-c", str(concurrency), "-t", str(timeout)]
+        command += ["-c", "5", "-t", "5"]
         for queue in queues or ("ruby",):
             command += ["-q", queue]
         program = self._start("sidekiq", command)
-        self._wait_for(program, lambda: self._shown() - known)
+        if wait:
+            self._wait_for(program, lambda: self._shown() - known)
         return program
 
-    def ours(self, **options: Any) -> Program:
-        """Start a `kiq-trio run`, and wait until it is shown."""
+    def ours(self, *, wait: bool = True, **options: Any) -> Program:
+        """Start a `kiq-trio run`, and *wait* until it is shown."""
         known = self._shown()
         program = self._start(
             "ours",
             [sys.executable, "-m", "kiq_trio", "run", "tests.interop.workers"],
             INTEROP_OPTIONS=json.dumps({**SIX, **options}),
         )
-        self._wait_for(program, lambda: self._shown() - known)
+        if wait:
+            self._wait_for(program, lambda: self._shown() - known)
         return program
 
     def console(self) -> Console:

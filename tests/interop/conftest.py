@@ -17,11 +17,14 @@ from tests.servers import RealServer
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Cluster]:
-    """Open a cluster for the length of the block; its files are in *folder*."""
+def opened(folder: Path, **options: str) -> Iterator[Cluster]:
+    """Open a cluster for the length of the block; its files are in *folder*.
+
+    *options* are those of its Redis.
+    """
     require_ruby()
     with ExitStack() as stack:
-        server = stack.enter_context(RealServer())
+        server = stack.enter_context(RealServer(**options))
         cluster = Cluster(server, folder, stack)
         stack.callback(_tell, cluster)
         yield cluster
