@@ -1,4 +1,4 @@
-"""A cluster of both languages for each test."""
+"""Clusters of both languages."""
 
 import sys
 from collections.abc import Iterator
@@ -34,20 +34,31 @@ def enqueuer(cluster: Cluster) -> SyncClient:
     return SyncClient(cluster.server.url, **SIX)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with opened(tmp_path) as cluster:
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """What all tests share: a Redis, and the Rubies that only look at it."""
+    with opened(tmp_path_factory.mktemp("studio")) as cluster:
         yield cluster
 
 
-@pytest.fixture
-def console(cluster: Cluster) -> Console:
-    return cluster.console()
+@pytest.fixture(scope="session")
+def console(studio: Cluster) -> Console:
+    return studio.console()
+
+
+@pytest.fixture(scope="session")
+def browser(studio: Cluster) -> Browser:
+    return studio.browser()
 
 
 @pytest.fixture
-def browser(cluster: Cluster) -> Browser:
-    return cluster.browser()
+def cluster(studio: Cluster, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster with nobody in it, and nothing in its Redis."""
+    studio.client.flushall()
+    with ExitStack() as stack:
+        cluster = Cluster(studio.server, tmp_path, stack)
+        stack.callback(_tell, cluster)
+        yield cluster
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """We and Ruby mean the same by the same bytes."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from kiq_trio import Job, encoder
 from tests.faults.waiting import wait_until
 from tests.golden.corpus import assert_lossless, read_payloads, spell
 from tests.interop.cluster import Cluster
-from tests.interop.conftest import opened
 from tests.interop.console import Console
 from tests.interop.setting import needs_setting
 
@@ -36,34 +34,27 @@ values = st.recursive(
 tagged = st.fixed_dictionaries({"tags": st.lists(texts)}, optional={"é": values})
 
 
-@pytest.fixture(scope="module")
-def ruby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """One console for all, since nobody here changes anything."""
-    with opened(tmp_path_factory.mktemp("ruby")) as cluster:
-        yield cluster.console()
-
-
 @given(args=st.lists(values, max_size=4), rest=tagged)
 def test_ruby_would_write_the_very_bytes_that_we_write(
-    ruby: Console, args: list[Any], rest: dict[str, Any]
+    console: Console, args: list[Any], rest: dict[str, Any]
 ) -> None:
     payload = Job(job_class="A", args=args, jid="1", rest=rest).encode().decode()
 
-    again = ruby("Sidekiq.dump_json(Sidekiq.load_json(text))", text=payload)
+    again = console("Sidekiq.dump_json(Sidekiq.load_json(text))", text=payload)
 
     assert again == payload
 
 
 @given(values)
-def test_we_read_what_ruby_writes(ruby: Console, value: Any) -> None:
-    text = ruby("Sidekiq.dump_json([value])", value=value)
+def test_we_read_what_ruby_writes(console: Console, value: Any) -> None:
+    text = console("Sidekiq.dump_json([value])", value=value)
 
     assert spell(encoder.decode(text.encode())) == spell([value])
 
 
-def test_ruby_takes_every_golden_payload_for_what_we_take_it(ruby: Console) -> None:
+def test_ruby_takes_every_golden_payload_for_what_we_take_it(console: Console) -> None:
     for payload in read_payloads():
-        theirs = ruby("Sidekiq.dump_json(Sidekiq.load_json(text))", text=payload)
+        theirs = console("Sidekiq.dump_json(Sidekiq.load_json(text))", text=payload)
         assert spell(encoder.decode(payload.encode())) == spell(json.loads(theirs))
 
 
