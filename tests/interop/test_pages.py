@@ -66,7 +66,7 @@ def test_the_process_page_shows_who_we_are(shown: Scene, viewer: Browser) -> Non
     host, pid, _ = shown.identity.split(":")
     assert page.stats["Processes"] == "1"
     assert page.stats["Threads"] == "10"
-    [row] = [row for row in page.rows if f"{host}:{pid}" in row[0]]
+    [row] = [row for row in page.rows if row[0].startswith(f"{host}:{pid} ")]
     assert row[0] == f"{host}:{pid} kiq_trio reliable Queues: python"
     assert 10_000 < int(row[2].removesuffix(" KB").replace(",", "")) < 500_000
     assert row[3:] == ["10", "1", "Quiet Stop"]
