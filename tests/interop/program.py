@@ -71,7 +71,7 @@ class Program:
     def kill(self) -> None:
         """End it in the middle of whatever it does."""
         self._process.kill()
-        assert self.wait() == -signal.SIGKILL
+        assert self.wait() == -signal.SIGKILL, f"it had ended:\n{self.log}"
 
     def terminate(self) -> None:
         """Ask it to stop."""

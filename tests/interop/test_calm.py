@@ -99,6 +99,22 @@ def test_a_thousand_jobs_each_way_are_done_once(
     assert len(history.runs) == 2000
 
 
+def test_one_queue_is_worked_off_by_both_sides(
+    cluster: Cluster, console: Console, client: SyncClient
+) -> None:
+    programs = [cluster.sidekiq("shared"), cluster.ours(queues={"shared": 2})]
+    naps = [ruby_job("Nap", 0.01, queue="shared") for _ in range(300)]
+    jids = [job.jid for job in client.enqueue_many(naps)]
+    jids += console("Nap.set(queue: 'shared').perform_bulk([[0.01]] * 300)")
+    wait_until(lambda: cluster.history.ended.total() >= len(jids))
+
+    history = cluster.history
+    assert history.ended == dict.fromkeys(jids, 1)
+    assert history.most == 1
+    pids = {run.pid for runs in history.runs.values() for run in runs}
+    assert pids == {program.pid for program in programs}
+
+
 def test_both_sides_count_every_run(
     cluster: Cluster, console: Console, client: SyncClient
 ) -> None:

@@ -69,9 +69,10 @@ async def wrapper(job_data: dict[str, Any]) -> None:
     await note()
 
 
+OPTIONS = {"queues": {"python": 10}, **json.loads(os.environ["INTEROP_OPTIONS"])}
+
 kiq = Kiq(
     workers=[succeed, nap, handover, doomed, flaky, wrapper],
-    queues={"python": 10},
     timing=TIMING,
-    **json.loads(os.environ.get("INTEROP_OPTIONS", "{}")),
+    **OPTIONS,
 )
