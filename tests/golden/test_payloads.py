@@ -17,7 +17,6 @@ from tests.golden.corpus import (
     read_payloads,
     spell,
 )
-from tests.interop.setting import needs_setting
 
 NOW = 1_795_650_000.0
 BOOKKEEPING = (
@@ -31,16 +30,9 @@ BOOKKEEPING = (
 TIMES = ("created_at", "enqueued_at", "failed_at", "retried_at", "unlocks_at")
 
 all_payloads = pytest.mark.parametrize("payload", read_payloads())
-kept_payloads = pytest.mark.parametrize(
-    "payload",
-    [
-        pytest.param(one, marks=[needs_setting] if '"unset":null' in one else [])
-        for one in read_payloads()
-    ],
-)
 
 
-@kept_payloads
+@all_payloads
 def test_a_payload_of_anybody_is_written_as_it_was_read(payload: str) -> None:
     assert_lossless(payload)
 
@@ -61,7 +53,7 @@ def test_every_time_is_read_in_its_unit(payload: str) -> None:
     assert ("created_at" in numbers) == (job.created_at is not None)
 
 
-@kept_payloads
+@all_payloads
 def test_a_failure_changes_nothing_but_its_bookkeeping(payload: str) -> None:
     given = Circumstances(now=NOW, random=lambda: 0.5, retry=True)
     job = Job.decode(payload.encode())

@@ -18,7 +18,6 @@ from tests.faults.waiting import wait_until
 from tests.interop.browser import Browser
 from tests.interop.console import Console
 from tests.interop.program import Program
-from tests.interop.setting import SIX
 from tests.servers import RealServer, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +87,7 @@ class Cluster:
         program = self._start(
             "ours",
             [sys.executable, "-m", "kiq_trio", "run", "tests.interop.workers"],
-            INTEROP_OPTIONS=json.dumps({**SIX, **options}),
+            INTEROP_OPTIONS=json.dumps({"sidekiq": 6, **options}),
         )
         if wait:
             self._wait_for(program, lambda: self._shown() - known)

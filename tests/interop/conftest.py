@@ -12,7 +12,6 @@ from tests.interop.browser import Browser
 from tests.interop.cluster import Cluster, require_ruby
 from tests.interop.console import Console
 from tests.interop.scene import Scene
-from tests.interop.setting import SIX
 from tests.servers import RealServer
 
 
@@ -31,7 +30,7 @@ def opened(folder: Path, **options: str) -> Iterator[Cluster]:
 
 
 def enqueuer(cluster: Cluster) -> SyncClient:
-    return SyncClient(cluster.server.url, **SIX)
+    return SyncClient(cluster.server.url, sidekiq=6)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from tests.faults.waiting import wait_until
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
 from tests.interop.scene import HOUR, Scene
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -58,7 +57,6 @@ def test_the_api_knows_our_process(scene: Scene, console: Console) -> None:
     assert console("Sidekiq::ProcessSet.new.total_concurrency") == 10
 
 
-@needs_setting
 def test_the_api_knows_what_we_run(scene: Scene, console: Console) -> None:
     [[process, work, jid]] = console(
         "Sidekiq::Workers.new.map { |p, _, w| [p, w, w['payload']['jid']] }"
@@ -70,7 +68,6 @@ def test_the_api_knows_what_we_run(scene: Scene, console: Console) -> None:
     assert time.time() - HOUR < work["run_at"] <= time.time()
 
 
-@needs_setting
 def test_the_api_understands_our_times(scene: Scene, console: Console) -> None:
     now = time.time()
 

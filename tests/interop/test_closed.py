@@ -9,7 +9,6 @@ import pytest
 from tests.faults.waiting import wait_until
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -19,7 +18,6 @@ PUSH = (
 )
 
 
-@needs_setting
 def test_a_batch_is_left_to_those_who_know_batches(
     cluster: Cluster, console: Console
 ) -> None:
@@ -46,7 +44,6 @@ def test_a_batch_is_left_to_those_who_know_batches(
     wait_until(lambda: cluster.client.zcard("schedule") == 2)
 
 
-@needs_setting
 def test_a_batch_is_run_by_whoever_accepts_it(
     cluster: Cluster, console: Console
 ) -> None:

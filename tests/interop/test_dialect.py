@@ -12,7 +12,6 @@ from tests.faults.waiting import wait_until
 from tests.golden.corpus import assert_lossless, read_payloads, spell
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -58,7 +57,6 @@ def test_ruby_takes_every_golden_payload_for_what_we_take_it(console: Console) -
         assert spell(encoder.decode(payload.encode())) == spell(json.loads(theirs))
 
 
-@needs_setting
 def test_what_the_real_sidekiq_writes_is_kept(
     cluster: Cluster, console: Console
 ) -> None:

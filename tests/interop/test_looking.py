@@ -12,7 +12,6 @@ from tests.faults.waiting import wait_until
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
 from tests.interop.program import Program
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -77,7 +76,6 @@ def test_everything_of_theirs_is_listed(theirs: Theirs) -> None:
     theirs.sidekiq.kill()
 
 
-@needs_setting
 def test_what_they_run_is_listed(theirs: Theirs) -> None:
     assert theirs.listed("jobs", "list", "running") == [theirs.jids["running"]]
     theirs.sidekiq.kill()

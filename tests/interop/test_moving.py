@@ -11,7 +11,6 @@ from kiq_trio.clients import SyncClient
 from tests.faults.waiting import wait_until
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -27,7 +26,6 @@ FIELDS: dict[str, Any] = {
 }
 
 
-@needs_setting
 def test_ours_moves_a_job_of_theirs(cluster: Cluster, console: Console) -> None:
     given = {**FIELDS, "queue": "ruby", "at": time.time() + 0.5}
     console("Sidekiq::Client.push(job)", job=given)

@@ -8,7 +8,6 @@ import pytest
 from tests.interop.browser import Browser
 from tests.interop.conftest import enqueuer, opened
 from tests.interop.scene import HOUR, Scene
-from tests.interop.setting import needs_setting
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
@@ -72,7 +71,6 @@ def test_the_process_page_shows_who_we_are(shown: Scene, viewer: Browser) -> Non
     assert row[3:] == ["10", "1", "Quiet Stop"]
 
 
-@needs_setting
 def test_the_process_page_shows_what_we_run(shown: Scene, viewer: Browser) -> None:
     page = viewer.get("/busy")
 
@@ -82,7 +80,6 @@ def test_the_process_page_shows_what_we_run(shown: Scene, viewer: Browser) -> No
     assert row[3:6] == ["python", "Nap long nap", "60"]
 
 
-@needs_setting
 def test_every_time_is_of_these_days(shown: Scene, viewer: Browser) -> None:
     now, count = time.time(), 0
 
