@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 import kiq_trio
+from kiq_trio import api
 from kiq_trio.config import OPTIONS as OF_A_KIQ
 from kiq_trio.options import OPTIONS as OF_A_WORKER
 
@@ -176,6 +177,7 @@ class _Kiq(kiq_trio.Kiq):
 
 
 OWNERS: dict[str, Any] = {
+    "api": api,
     "kiq": _Kiq,
     "kiq_sandbox": importlib.import_module("kiq_trio.testing").Sandbox,
     "kiq_trio": kiq_trio,

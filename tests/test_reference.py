@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import kiq_trio
-from kiq_trio import clients, opentelemetry, prometheus, testing
+from kiq_trio import api, clients, opentelemetry, prometheus, testing
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference.md").read_text()
 SOURCES = "".join(path.read_text() for path in (ROOT / "kiq_trio").rglob("*.py"))
 
-DOORS = (kiq_trio, testing, clients, opentelemetry, prometheus)
+DOORS = (kiq_trio, testing, clients, api, opentelemetry, prometheus)
 FACES = [(module, name) for module in DOORS for name in module.__all__]
 
 

@@ -127,7 +127,7 @@ def hold_to(given: Job | Mapping[str, Any], deadline: Moment) -> Job:
     Raises:
         ConfigError: that is no time, or *given* no job.
     """
-    moment = _epoch("deadline", deadline)
+    moment = read_epoch("deadline", deadline)
     if not math.isfinite(moment):
         raise ConfigError(f"deadline must be a time, got {deadline!r}")
     return read_job(given).set(kiq_deadline=to_ms(moment))
@@ -181,14 +181,18 @@ def _due_at(now: float, in_: Span | None, at: Moment | None) -> float | None:
         return now + check_span("in_", in_)
     if at is None:
         return None
-    moment = _epoch("at", at)
+    moment = read_epoch("at", at)
     if not math.isfinite(moment) or moment > now + FAR:
         raise ConfigError(f"at must be within the next ten years, got {at!r}")
     return moment if moment > now else None
 
 
-def _epoch(name: str, given: Any) -> float:
-    """Return a moment in epoch seconds."""
+def read_epoch(name: str, given: Any) -> float:
+    """Return a moment in epoch seconds.
+
+    Raises:
+        ConfigError: it is none; *name* is what it is for.
+    """
     if type(given) is bool or not isinstance(given, datetime | int | float):
         raise ConfigError(
             f"{name} must be epoch seconds or an aware datetime, got {given!r}"

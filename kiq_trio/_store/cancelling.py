@@ -7,8 +7,9 @@ look for it before, as whoever is told may be done with it before we look.
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from kiq_trio._store.browsing import Placed, Wanted, find, place_of_queue
+from kiq_trio._store.browsing import Placed, place_of_queue
 from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.finding import Wanted, find
 from kiq_trio._store.iterating import (
     cancel_iteration,
     has_strangers,

@@ -21,23 +21,24 @@ from kiq_trio._store.keys import (
     queue_key,
     stat_key,
 )
+from kiq_trio._store.replies import read_moment, read_number
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 
 
 @attrs.frozen(kw_only=True)
-class QueueView:
+class QueueSummary:
     """A queue, when we looked.
 
     Attributes:
         name: without Sidekiq's prefix.
-        length: how many jobs wait.
+        size: how many jobs wait.
         latency: for how many seconds the oldest of them has.
         is_paused: nothing is taken from it.
     """
 
     name: str
-    length: int
+    size: int
     latency: float
     is_paused: bool
 
@@ -50,35 +51,35 @@ class Totals:
         processed: how many jobs ran so far, failed ones included (wire.md §3).
         failed: how many of them failed.
         enqueued: how many wait, in all queues.
-        scheduled: how many are for later.
-        retry: how many wait for their next attempt.
-        dead: how many were given up.
-        busy: how many run, as the processes show it.
-        processes: how many processes are shown, Ruby's included.
+        scheduled_size: how many are for later.
+        retry_size: how many wait for their next attempt.
+        dead_size: how many were given up.
+        workers_size: how many run, as the processes show it.
+        processes_size: how many processes are shown, Ruby's included.
         held: how many are in the backups of our processes, the dead ones' too.
         graves: how many processes of ours died, and hold jobs still.
-        queues: all queues.
+        queue_summaries: all queues, by name.
     """
 
     processed: int
     failed: int
     enqueued: int
-    scheduled: int
-    retry: int
-    dead: int
-    busy: int
-    processes: int
+    scheduled_size: int
+    retry_size: int
+    dead_size: int
+    workers_size: int
+    processes_size: int
     held: int
     graves: int
-    queues: tuple[QueueView, ...]
+    queue_summaries: tuple[QueueSummary, ...]
 
     @property
     def latency(self) -> float:
         """For how many seconds the job has waited that waits longest."""
-        return max((queue.latency for queue in self.queues), default=0.0)
+        return max((one.latency for one in self.queue_summaries), default=0.0)
 
 
-async def read_queues(redis: Redis) -> list[QueueView]:
+async def read_queues(redis: Redis) -> list[QueueSummary]:
     """Return all queues by name, those that are only paused too.
 
     Waiting is counted by the clock of Redis, from the time that the job says.
@@ -89,17 +90,24 @@ async def read_queues(redis: Redis) -> list[QueueView]:
     reads = [("TIME",)]
     for name in names:
         reads += (("LLEN", queue_key(name)), ("LINDEX", queue_key(name), -1))
-    (seconds, micros), *replies = raise_first(await persist(redis, reads))
-    now = int(seconds) + int(micros) / 1_000_000
+    moment, *replies = raise_first(await persist(redis, reads))
+    now = read_moment(moment)
     return [
-        QueueView(
+        QueueSummary(
             name=name,
-            length=length,
+            size=size,
             latency=_waited(name, oldest, now),
             is_paused=name in _texts(paused),
         )
-        for name, length, oldest in zip(names, replies[::2], replies[1::2], strict=True)
+        for name, size, oldest in zip(names, replies[::2], replies[1::2], strict=True)
     ]
+
+
+async def read_latency(redis: Redis, queue: str) -> float:
+    """Return for how many seconds the job has waited that is fetched next."""
+    reads: list[Command] = [("TIME",), ("LINDEX", queue_key(queue), -1)]
+    moment, oldest = raise_first(await persist(redis, reads))
+    return _waited(queue, oldest, read_moment(moment))
 
 
 async def read_totals(redis: Redis) -> Totals:
@@ -116,7 +124,7 @@ async def read_totals(redis: Redis) -> Totals:
         ("HKEYS", PROCESSES),
     ]
     *counts, shown, backups, registered = raise_first(await persist(redis, reads))
-    processed, failed, scheduled, retry, dead, graves = map(_number, counts)
+    processed, failed, scheduled, retry, dead, graves = map(read_number, counts)
     shown, backups = sorted(_texts(shown)), sorted(_texts(backups))
     busy = await _read_numbers(redis, [("HGET", one, "busy") for one in shown])
     held = await _read_numbers(redis, [("HLEN", backup_key(one)) for one in backups])
@@ -124,29 +132,21 @@ async def read_totals(redis: Redis) -> Totals:
     return Totals(
         processed=processed,
         failed=failed,
-        enqueued=sum(queue.length for queue in queues),
-        scheduled=scheduled,
-        retry=retry,
-        dead=dead,
-        busy=sum(busy),
-        processes=len({*shown} | _texts(registered)),
+        enqueued=sum(queue.size for queue in queues),
+        scheduled_size=scheduled,
+        retry_size=retry,
+        dead_size=dead,
+        workers_size=sum(busy),
+        processes_size=len({*shown} | _texts(registered)),
         held=sum(held),
         graves=graves,
-        queues=tuple(queues),
+        queue_summaries=tuple(queues),
     )
 
 
 async def _read_numbers(redis: Redis, reads: Sequence[Command]) -> list[int]:
     replies = raise_first(await persist(redis, reads)) if reads else []
-    return [_number(reply) for reply in replies]
-
-
-def _number(reply: Any) -> int:
-    # As Ruby reads them: what is no number counts nothing (wire.md §3).
-    try:
-        return int(reply or 0)
-    except ValueError:
-        return 0
+    return [read_number(reply) for reply in replies]
 
 
 def _texts(replies: Any) -> set[str]:

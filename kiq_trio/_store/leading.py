@@ -34,6 +34,12 @@ async def lead(redis: Redis, identity: str, *, ttl: float, known: int = 0) -> Le
     return Lead(holder.decode(errors="replace"), term)
 
 
+async def read_leader(redis: Redis) -> str | None:
+    """Return who leads, by what Redis says; None if nobody does."""
+    holder = await persist_one(redis, ("GET", LEADER))
+    return None if holder is None else holder.decode(errors="replace")
+
+
 async def resign(redis: Redis, identity: str, term: int) -> bool:
     """Give up the lead that *identity* has under *term*; False if it has none."""
     return bool(await persist_one(redis, RESIGN((LEADER, TERM), (identity, term))))

@@ -34,3 +34,17 @@ def read_scores(reply: Any) -> list[tuple[bytes, float]]:
         (member, float(score))
         for member, score in zip(parts[::2], parts[1::2], strict=True)
     ]
+
+
+def read_number(reply: Any) -> int:
+    """Return a counter as Ruby reads it: what is no number counts nothing."""
+    try:
+        return int(reply or 0)
+    except ValueError:
+        return 0
+
+
+def read_moment(reply: Any) -> float:
+    """Return what TIME answers as epoch seconds."""
+    seconds, micros = reply
+    return int(seconds) + int(micros) / 1_000_000

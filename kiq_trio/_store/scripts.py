@@ -28,6 +28,7 @@ ORDER = _load("order")
 REGISTER = _load("register")
 RELEASE = _load("release")
 REMOVE = _load("remove")
+RESCHEDULE = _load("reschedule")
 RESIGN = _load("resign")
 SCHEDULE = _load("schedule")
 SETTLE = _load("settle")
@@ -50,6 +51,7 @@ SCRIPTS = (
     REGISTER,
     RELEASE,
     REMOVE,
+    RESCHEDULE,
     RESIGN,
     SCHEDULE,
     SETTLE,

@@ -6,7 +6,7 @@ import attrs
 
 from kiq_trio._store.doubt import raise_first
 from kiq_trio._store.moving import Move, move
-from kiq_trio._store.replies import read_scores
+from kiq_trio._store.replies import read_moment, read_scores
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 
@@ -36,8 +36,8 @@ async def read_due(
         ("TIME",),
         ("ZRANGE", source, skip, skip + limit - 1, "WITHSCORES"),
     ]
-    (seconds, micros), reply = raise_first(await redis.send(commands))
-    now = int(seconds) + int(micros) / 1_000_000
+    moment, reply = raise_first(await redis.send(commands))
+    now = read_moment(moment)
     members = read_scores(reply)
     waiting = [score for _, score in members if score > now]
     return Due(

@@ -34,22 +34,25 @@ async def run_again(
     *,
     now: float,
     write_time: WriteTime = to_ms,
+    counts: bool = False,
 ) -> int:
     """Put scheduled, failed and dead jobs into their queues; return how many were.
 
-    The attempt that follows is not counted as a retry, and nothing else of a job
-    changes. What is no job stays where it is.
+    The attempt that follows is not counted as a retry, unless that is asked for, and
+    nothing else of a job changes. What is no job stays where it is.
 
     Args:
         redis: where they are.
         jobs: as they were found.
         now: epoch seconds, for `enqueued_at`.
         write_time: how our Sidekiq writes times.
+        counts: count the attempt as one of the retries, if the job has failed.
     """
     count = 0
     for source, some in _by_place(jobs):
         if source in SETS:
-            moves = [_to_queue(one, write_time(now)) for one in some]
+            written = write_time(now)
+            moves = [_to_queue(one, written, counts=counts) for one in some]
             count += await move(redis, source, [one for one in moves if one])
     return count
 
@@ -84,14 +87,14 @@ async def delete(redis: Redis, jobs: Sequence[Placed]) -> int:
 
 def cannot_run(placed: Placed) -> bool:
     """Whether `run_again` leaves this where it is, because it is no job."""
-    return _to_queue(placed, 0.0) is None
+    return _to_queue(placed, 0.0, counts=False) is None
 
 
 async def tend_all(
     redis: Redis,
     place: str,
     deed: Deed,
-    on_page: Callable[[int, int], None],
+    on_page: Callable[[int, int], None] = lambda _seen, _done: None,
     *,
     stays: Callable[[Placed], bool] = lambda _: False,
 ) -> int:
@@ -141,13 +144,13 @@ def _by_place(jobs: Sequence[Placed]) -> Iterable[tuple[str, list[Placed]]]:
         yield place, list(some)
 
 
-def _to_queue(placed: Placed, written: float) -> Move | None:
+def _to_queue(placed: Placed, written: float, *, counts: bool) -> Move | None:
     job, score = placed.job, placed.score
     if job is None or score is None:
         return None
     count = job.rest.get("retry_count")
     counted: dict[str, int] = {}
-    if type(count) is int and placed.place != SCHEDULE:
+    if type(count) is int and placed.place != SCHEDULE and not counts:
         counted["retry_count"] = count - 1
     try:
         again = repush(placed.payload, written, counted=counted)

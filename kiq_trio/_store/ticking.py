@@ -14,6 +14,7 @@ from kiq_trio._store.keys import (
     queue_key,
     unique_key,
 )
+from kiq_trio._store.replies import read_moment
 from kiq_trio._store.scripts import TICK
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
@@ -77,9 +78,9 @@ async def read_ticks(redis: Redis, names: Sequence[str]) -> Reading:
         redis.exceptions.RedisError: no answer, and no second try.
     """
     commands: list[Command] = [("TIME",), ("HMGET", TICKS, *names)]
-    (seconds, micros), ticks = raise_first(await redis.send(commands))
+    moment, ticks = raise_first(await redis.send(commands))
     return Reading(
-        int(seconds) + int(micros) / 1_000_000,
+        read_moment(moment),
         {
             name: tick.decode(errors="surrogateescape")
             for name, tick in zip(names, ticks, strict=True)

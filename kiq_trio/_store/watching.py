@@ -6,12 +6,14 @@ from typing import Any
 import attrs
 
 from kiq_trio import encoder
+from kiq_trio._fields import read_time
 from kiq_trio._store.doubt import persist, raise_first
 from kiq_trio._store.keys import PROCESSES, SHOWN, old_work_key, work_key
-from kiq_trio._store.replies import read_names, read_pairs
+from kiq_trio._store.replies import read_moment, read_names, read_pairs
+from kiq_trio._store.signalling import Signal
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
-from kiq_trio.errors import DecodeError
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
 
 _FIELDS = ("info", "concurrency", "busy", "beat", "rtt_us", "rss", "quiet")
@@ -50,22 +52,62 @@ class ProcessView:
     @property
     def queues(self) -> list[str]:
         """The queues that it serves, in the words of any Sidekiq."""
-        capsules = self.info.get("capsules")
-        if isinstance(capsules, dict):
-            names = [
-                name
-                for one in capsules.values()
-                if isinstance(one, dict) and isinstance(one.get("weights"), dict)
-                for name in one["weights"]
-            ]
-            return list(dict.fromkeys(names))
+        if isinstance(self.info.get("capsules"), dict):
+            return list(self.weights)
         queues = self.info.get("queues")
         return list(map(str, queues)) if isinstance(queues, list) else []
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """How its queues are preferred; 0 is in their order (wire.md §4.3)."""
+        capsules = self.info.get("capsules")
+        found: dict[str, int] = {}
+        for one in capsules.values() if isinstance(capsules, dict) else ():
+            weights = one.get("weights") if isinstance(one, dict) else None
+            if isinstance(weights, dict):
+                found |= {name: int(_number(value)) for name, value in weights.items()}
+        return found
+
+    @property
+    def hostname(self) -> str:
+        """The machine that it runs on."""
+        return str(self.info.get("hostname") or "")
+
+    @property
+    def pid(self) -> int:
+        """Its number there; 0 if it does not say."""
+        return int(_number(self.info.get("pid")))
+
+    @property
+    def tag(self) -> str:
+        """What it is called by people, often the name of its program."""
+        return str(self.info.get("tag") or "")
+
+    @property
+    def labels(self) -> list[str]:
+        """What else it says of itself, such as `reliable`."""
+        labels = self.info.get("labels")
+        return list(map(str, labels)) if isinstance(labels, list) else []
+
+    @property
+    def version(self) -> str | None:
+        """Of Sidekiq, or of whatever it is."""
+        version = self.info.get("version")
+        return None if version is None else str(version)
+
+    @property
+    def started_at(self) -> float | None:
+        """When it began, in epoch seconds."""
+        return read_time(self.info.get("started_at"))
 
     @property
     def is_embedded(self) -> bool:
         """Whether it is part of a program, and obeys no signal but TTIN."""
         return bool(self.info.get("embedded"))
+
+    def obeys(self, signal: Signal) -> bool:
+        """Whether it would hear *signal*, and act on it."""
+        return self.is_shown and (signal == "TTIN" or not self.is_embedded)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,22 +119,23 @@ class Running:
         thread: what tells its runs apart.
         queue: where the job came from.
         run_at: when the run began, in epoch seconds.
-        job: what runs; None if it cannot be read.
+        payload: what runs, as the process shows it; empty if it cannot be read.
+        job: the same; None if it cannot be read.
     """
 
     identity: str
     thread: str
     queue: str
     run_at: float
+    payload: bytes
     job: Job | None
 
 
 async def read_processes(redis: Redis) -> list[ProcessView]:
     """Return all processes that are shown or registered, by name."""
     reads: list[Command] = [("SMEMBERS", SHOWN), ("HKEYS", PROCESSES), ("TIME",)]
-    replies = raise_first(await persist(redis, reads))
-    shown, registered, (seconds, micros) = replies
-    now = int(seconds) + int(micros) / 1_000_000
+    shown, registered, moment = raise_first(await persist(redis, reads))
+    now = read_moment(moment)
     ours = set(read_names(registered))
     names = sorted({one.decode(errors="replace") for one in shown} | ours)
     reads = [("HMGET", name, *_FIELDS) for name in names]
@@ -148,20 +191,19 @@ def _view(
 
 def _running(identity: str, thread: str, value: bytes) -> Running:
     fields = _read_object(value)
-    payload = fields.get("payload")
+    said = fields.get("payload")
+    # Text since Sidekiq 6.0.2, an object before.
     try:
-        # Text since Sidekiq 6.0.2, an object before.
-        if isinstance(payload, dict):
-            job = Job.from_map(payload)
-        else:
-            job = Job.decode(str(payload).encode())
-    except DecodeError:
-        job = None
+        text = encoder.encode(said) if isinstance(said, dict) else str(said).encode()
+        job = Job.decode(text)
+    except (DecodeError, EncodeError, UnicodeEncodeError):
+        text, job = b"", None
     return Running(
         identity=identity,
         thread=thread,
         queue=str(fields.get("queue", "")),
         run_at=_number(fields.get("run_at")),
+        payload=text,
         job=job,
     )
 

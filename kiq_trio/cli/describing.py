@@ -6,8 +6,9 @@ from typing import Any
 
 from kiq_trio import encoder
 from kiq_trio._store.browsing import Placed
-from kiq_trio._store.counting import QueueView
+from kiq_trio._store.counting import QueueSummary
 from kiq_trio._store.watching import ProcessView, Running
+from kiq_trio._unwrapping import display_args, display_class
 from kiq_trio.cli.answering import Column, Sheet, make_sheet, printable, tell_span
 from kiq_trio.errors import EncodeError
 from kiq_trio.job import Job
@@ -46,7 +47,7 @@ def _row_of_job(placed: Placed) -> tuple[str, ...]:
         return "?", "?", "", at, placed.payload.decode(errors="replace"), "not a job"
     return (
         job.jid,
-        str(job.rest.get("display_class") or job.rest.get("wrapped") or job.job_class),
+        display_class(job),
         job.queue,
         at,
         tell_args(job),
@@ -81,7 +82,7 @@ def table_of_running(runs: Iterable[Running]) -> Sheet:
     rows = (
         (
             run.job.jid if run.job else "?",
-            run.job.job_class if run.job else "?",
+            display_class(run.job) if run.job else "?",
             run.queue,
             tell_time(run.run_at),
             run.identity,
@@ -92,17 +93,17 @@ def table_of_running(runs: Iterable[Running]) -> Sheet:
     return make_sheet(columns, rows)
 
 
-def describe_queue(queue: QueueView) -> dict[str, Any]:
+def describe_queue(queue: QueueSummary) -> dict[str, Any]:
     """Return a queue's fields."""
     return {
         "name": queue.name,
-        "length": queue.length,
+        "length": queue.size,
         "latency": round(queue.latency, 3),
         "paused": queue.is_paused,
     }
 
 
-def table_of_queues(queues: Iterable[QueueView]) -> Sheet:
+def table_of_queues(queues: Iterable[QueueSummary]) -> Sheet:
     """Return a table of queues."""
     columns = (
         Column("queue", "id"),
@@ -113,7 +114,7 @@ def table_of_queues(queues: Iterable[QueueView]) -> Sheet:
     rows = (
         (
             queue.name,
-            f"{queue.length:,}",
+            f"{queue.size:,}",
             tell_span(queue.latency),
             "paused" if queue.is_paused else "",
         )
@@ -126,10 +127,10 @@ def describe_process(process: ProcessView) -> dict[str, Any]:
     """Return a process's fields."""
     return {
         "identity": process.identity,
-        "tag": process.info.get("tag"),
-        "version": process.info.get("version"),
-        "labels": process.info.get("labels"),
-        "started_at": process.info.get("started_at"),
+        "tag": process.tag,
+        "version": process.version,
+        "labels": process.labels,
+        "started_at": process.started_at,
         "queues": process.queues,
         "concurrency": process.concurrency,
         "busy": process.busy,
@@ -198,9 +199,9 @@ def tell_time(at: float) -> str:
 
 
 def tell_args(job: Job) -> str:
-    """Return a job's arguments, without the brackets around them."""
+    """Return a job's arguments as people gave them, without brackets around them."""
     try:
-        return encoder.encode(job.args).decode()[1:-1]
+        return encoder.encode(display_args(job)).decode()[1:-1]
     except EncodeError:
         return "?"
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from kiq_trio._store.browsing import Placed, Wanted, count_placed, find, read_page
+from kiq_trio._store.browsing import Placed, count_placed, read_page
+from kiq_trio._store.finding import Wanted, find
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.describing import describe_jobs, table_of_jobs
 from kiq_trio.cli.link import Link

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 import attrs
 import typer
 
-from kiq_trio._store.browsing import Wanted
+from kiq_trio._store.finding import Wanted
 from kiq_trio.cli.asking import confirm
 from kiq_trio.cli.ending import MISUSED
 from kiq_trio.cli.link import Link

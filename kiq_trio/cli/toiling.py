@@ -8,7 +8,8 @@ import attrs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from kiq_trio._store.browsing import Placed, Wanted, count_placed, find
+from kiq_trio._store.browsing import Placed, count_placed
+from kiq_trio._store.finding import Wanted, find
 from kiq_trio._store.tending import tend, tend_all
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.answering import is_watched

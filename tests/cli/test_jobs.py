@@ -165,3 +165,20 @@ def test_a_job_that_waits_is_cancelled(admin: Admin) -> None:
 
 def test_a_place_that_is_none_is_misuse(admin: Admin) -> None:
     assert "morgue" in admin("jobs", "list", "morgue", code=2).err
+
+
+def test_a_job_of_rails_is_listed_by_what_it_is(admin: Admin) -> None:
+    inner = {"job_class": "Nightly", "arguments": [{"_aj_globalid": "gid://app/A/1"}]}
+    wrapped = payload("h", "Sidekiq::ActiveJob::Wrapper", wrapped="Nightly")
+    job = json.loads(wrapped) | {"args": [inner]}
+
+    async def fill(redis: Redis) -> None:
+        await lie_in(redis, "retry", json.dumps(job).encode())
+
+    admin.do(fill)
+
+    shown = admin("retry", "list").out
+
+    assert "Nightly" in shown
+    assert '"gid://app/A/1"' in shown
+    assert "Wrapper" not in shown

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 import trio
 
-from kiq_trio import Kiq, Snooze, Timing, current_job, worker
+from kiq_trio import Kiq, Snooze, Timing, api, current_job, worker
 from kiq_trio._services.presence import new_identity
-from kiq_trio._store.browsing import Wanted, find, read_page
+from kiq_trio._store.browsing import read_page
 from kiq_trio._store.burying import (
     Rescued,
     bury,
@@ -24,6 +24,7 @@ from kiq_trio._store.diagnosing import ping, read_facts
 from kiq_trio._store.dumping import read_dumps, write_dump
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import fetch
+from kiq_trio._store.finding import Wanted, find
 from kiq_trio._store.iterating import cancel_iteration
 from kiq_trio._store.locking import free_all, read_locks
 from kiq_trio._store.registering import leave, read_counters, register
@@ -162,6 +163,7 @@ async def tend(redis: Redis) -> None:
     await read_page(redis, "retry", skip=0, limit=10)
     async for _ in read_locks(redis):
         pass
+    await look(redis)
     await delete(redis, await find(redis, ["queue:default"], Wanted()))
     await kill(redis, await find(redis, ["retry"], Wanted()))
     await run_again(redis, await find(redis, ["dead"], Wanted()), now=1.0)
@@ -174,6 +176,19 @@ async def tend(redis: Redis) -> None:
     await read_periodics(redis)
     await forget_periodic(redis, "nightly")
     await free_all(redis)
+
+
+async def look(redis: Redis) -> None:
+    """Do what `kiq_trio.api` does and nobody else."""
+    await redis.raw("ZADD", "schedule", 5, b'{"class":"A","jid":"a"}')
+    scheduled = api.ScheduledSet(redis)
+    (entry,) = await scheduled.fetch(5)
+    assert await scheduled.find_job("a") == entry
+    assert await entry.reschedule(6)
+    await api.Queue(redis).latency()
+    await api.ProcessSet(redis).leader()
+    await api.Stats.history(redis, 2)
+    await api.Stats.reset(redis)
 
 
 async def rescue(redis: Redis) -> None:

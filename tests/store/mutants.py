@@ -479,6 +479,24 @@ MUTANTS = [
         "  redis.call('ZCARD', KEYS[7])\n",
         caught_by="test_a_drain_looks_at_all_places_before_it_writes",
     ),
+    # reschedule
+    Mutant(
+        "reschedule",
+        "if score ~= tonumber(ARGV[2]) then",
+        NEVER,
+        "test_a_job_that_has_gone_on_is_not_rescheduled",
+    ),
+    Mutant(
+        "reschedule",
+        "if score == tonumber(ARGV[3]) then",
+        NEVER,
+        "test_a_job_that_is_rescheduled_twice_is_so_once",
+    ),
+    *without(
+        "reschedule",
+        "redis.call('ZADD', KEYS[1], 'XX', ARGV[3], ARGV[1])\n",
+        caught_by="test_a_job_that_is_rescheduled_twice_is_so_once",
+    ),
     # tick
     Mutant(
         "tick",

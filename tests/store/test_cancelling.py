@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from kiq_trio._store import browsing, cancelling, tending
-from kiq_trio._store.browsing import Placed, Wanted
+from kiq_trio._store import cancelling, finding, tending
+from kiq_trio._store.browsing import Placed
 from kiq_trio._store.cancelling import cancel
+from kiq_trio._store.finding import Wanted
 from kiq_trio._store.ordering import read_orders
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job
@@ -86,7 +87,7 @@ async def test_a_job_that_ends_while_it_is_looked_for_was_running(
     await take(redis, "mail")
 
     async def find(redis: Redis, places: Sequence[str], wanted: Wanted) -> list[Placed]:
-        found = await browsing.find(redis, places, wanted)
+        found = await finding.find(redis, places, wanted)
         await redis.raw("DEL", f"kiq:backup|{ME}")
         return found
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kiq_trio._store.counting import QueueView, read_queues, read_totals
+from kiq_trio._store.counting import QueueSummary, read_queues, read_totals
 from kiq_trio._wire.client import Redis
 from tests.store.chores import lie_in, payload, wait_in
 from tests.store.deeds import ME, OTHER, join, put, take
@@ -21,9 +21,9 @@ async def test_a_queue_is_seen_with_its_oldest_jobs_age(redis: Redis) -> None:
 
     empty, low, mail = await read_queues(redis)
 
-    assert empty == QueueView(name="empty", length=0, latency=0.0, is_paused=False)
-    assert low == QueueView(name="low", length=0, latency=0.0, is_paused=True)
-    assert (mail.name, mail.length, mail.is_paused) == ("mail", 2, False)
+    assert empty == QueueSummary(name="empty", size=0, latency=0.0, is_paused=False)
+    assert low == QueueSummary(name="low", size=0, latency=0.0, is_paused=True)
+    assert (mail.name, mail.size, mail.is_paused) == ("mail", 2, False)
     assert mail.latency == pytest.approx(100, abs=30)
 
 
@@ -51,20 +51,17 @@ async def test_everything_is_counted(redis: Redis) -> None:
     totals = await read_totals(redis)
 
     assert (totals.processed, totals.failed) == (7, 0)
-    assert (totals.enqueued, totals.scheduled, totals.retry, totals.dead) == (
-        2,
-        0,
-        2,
-        1,
-    )
-    assert (totals.processes, totals.busy) == (3, 2)
+    assert (totals.enqueued, totals.scheduled_size) == (2, 0)
+    assert (totals.retry_size, totals.dead_size) == (2, 1)
+    assert (totals.processes_size, totals.workers_size) == (3, 2)
     assert (totals.held, totals.graves) == (1, 1)
-    assert [queue.name for queue in totals.queues] == ["mail"]
+    assert [queue.name for queue in totals.queue_summaries] == ["mail"]
     assert totals.latency == 0.0
 
 
 async def test_an_empty_redis_counts_nothing(redis: Redis) -> None:
     totals = await read_totals(redis)
 
-    assert (totals.enqueued, totals.processes, totals.queues) == (0, 0, ())
+    assert (totals.enqueued, totals.processes_size) == (0, 0)
+    assert totals.queue_summaries == ()
     assert totals.latency == 0.0

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from redis.exceptions import ResponseError
 
+from kiq_trio._store.browsing import Placed
 from kiq_trio._store.burying import (
     Held,
     Rescued,
@@ -24,6 +25,7 @@ from kiq_trio._store.moving import Move
 from kiq_trio._store.moving import move as move_away
 from kiq_trio._store.registering import Beat, beat, leave, read_counters, register
 from kiq_trio._store.removing import Removal, delete_queue, remove
+from kiq_trio._store.rescheduling import reschedule
 from kiq_trio._store.rota import pause_periodic, resume_periodic
 from kiq_trio._store.settling import Kill, Requeue, Retry, Settled
 from kiq_trio._store.staging import stage
@@ -514,3 +516,22 @@ async def test_a_tick_looks_at_all_places_before_it_writes(redis: Redis) -> None
     assert "WRONGTYPE" in str(first)
     assert "WRONGTYPE" in str(second)
     assert await redis.raw("KEYS", "*") == [b"queue:mail"]
+
+
+async def test_a_job_that_has_gone_on_is_not_rescheduled(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", FUTURE + 5, b"1")
+
+    assert not await reschedule(redis, Placed("retry", b"1", FUTURE), PAST)
+    assert not await reschedule(redis, Placed("retry", b"2", FUTURE), PAST)
+    assert not await reschedule(redis, Placed("queue:q", b"1"), PAST)
+
+    assert await members(redis, "retry") == [(b"1", FUTURE + 5)]
+
+
+async def test_a_job_that_is_rescheduled_twice_is_so_once(redis: Redis) -> None:
+    await redis.raw("ZADD", "retry", FUTURE, b"1")
+
+    assert await reschedule(redis, Placed("retry", b"1", FUTURE), PAST)
+    assert await reschedule(redis, Placed("retry", b"1", FUTURE), PAST)
+
+    assert await members(redis, "retry") == [(b"1", PAST)]

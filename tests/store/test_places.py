@@ -61,8 +61,9 @@ def touched(script: Script, commands: dict[str, str]) -> set[str]:
     """Return the keys of jobs to which *script* does any of *commands*."""
     places = keys_of(script)
     found = set()
+    # What is given another time (XX) is where it was.
     calls = re.findall(
-        r"redis\.call\('(\w+)', (?:KEYS\[(\w+)\]|(sets)\[)", script.source
+        r"redis\.call\('(\w+)', (?:KEYS\[(\w+)\]|(sets)\[)(?!, 'XX')", script.source
     )
     for command, index, named in calls:
         if command in commands:

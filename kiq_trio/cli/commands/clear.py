@@ -22,7 +22,7 @@ def clear(link: Link, *, yes: Yes = False) -> None:
         )
     confirm(link, "Delete every job in this Redis?", yes=yes)
     totals = link.ask(read_totals)
-    count = totals.enqueued + totals.scheduled + totals.retry + totals.dead
-    count += totals.held
+    count = totals.enqueued + totals.scheduled_size + totals.retry_size
+    count += totals.dead_size + totals.held
     link.ask(clear_everything)
     link.answer({"done": count, "of": count}, f"{count:,} deleted")

@@ -2,22 +2,17 @@
 
 import enum
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from kiq_trio._fields import time_writer
-from kiq_trio._store.browsing import (
-    SETS,
-    Placed,
-    Wanted,
-    find,
-    place_of_queue,
-)
+from kiq_trio._store.browsing import SETS, Placed, place_of_queue
 from kiq_trio._store.cancelling import Whereabouts
 from kiq_trio._store.counting import read_queues
+from kiq_trio._store.dating import read_clock
+from kiq_trio._store.finding import Wanted, find
 from kiq_trio._store.tending import cannot_run, delete, run_again
 from kiq_trio._store.watching import (
     ProcessView,
@@ -153,7 +148,8 @@ def running_now(link: Link, sidekiq: int) -> Toil:
     write_time = time_writer(sidekiq)
 
     async def run_now(redis: Redis, page: Sequence[Placed]) -> int:
-        return await run_again(redis, page, now=time.time(), write_time=write_time)
+        now = await read_clock(redis)
+        return await run_again(redis, page, now=now, write_time=write_time)
 
     return Toil(link, "put into their queues", run_now, stays=cannot_run)
 

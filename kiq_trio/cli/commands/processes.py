@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from kiq_trio._store.signalling import Signal, send_signal
-from kiq_trio._store.watching import ProcessView, read_processes
+from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import describe_process, table_of_processes
@@ -79,7 +79,7 @@ def _send(
     async def send(redis: Redis) -> tuple[list[str], list[str]]:
         seen = await read_processes(redis)
         meant = [one for one in seen if everyone or one.identity == identity]
-        obeying = [one.identity for one in meant if _obeys(one, signal)]
+        obeying = [one.identity for one in meant if one.obeys(signal)]
         for one in obeying:
             await send_signal(redis, one, signal)
         return obeying, [one.identity for one in meant if one.identity not in obeying]
@@ -94,7 +94,3 @@ def _send(
         {"done": len(sent), "of": len(sent) + len(deaf), "items": sent},
         *(lines or ["there are no processes"]),
     )
-
-
-def _obeys(process: ProcessView, signal: Signal) -> bool:
-    return process.is_shown and (signal == "TTIN" or not process.is_embedded)

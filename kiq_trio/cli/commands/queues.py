@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from kiq_trio._store.browsing import Wanted, place_of_queue
-from kiq_trio._store.counting import QueueView, read_queues
-from kiq_trio._store.pausing import pause, resume
+from kiq_trio._store.browsing import place_of_queue
+from kiq_trio._store.counting import QueueSummary, read_queues
+from kiq_trio._store.finding import Wanted
 from kiq_trio._store.removing import delete_queue
 from kiq_trio._store.tending import delete
 from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
+from kiq_trio.api import Queue
 from kiq_trio.cli.answering import tell_span
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import describe_queue, table_of_queues
@@ -55,7 +56,7 @@ def list_queues(
         missing = sorted({*queue} - {one.name for one in seen})
         # A queue that nothing was ever put into is as good as an empty one.
         seen += [
-            QueueView(name=name, length=0, latency=0.0, is_paused=False)
+            QueueSummary(name=name, size=0, latency=0.0, is_paused=False)
             for name in missing
         ]
     items = list(map(describe_queue, seen))
@@ -67,15 +68,15 @@ def list_queues(
 
 
 def _complain(
-    queue: QueueView, max_latency: float | None, max_length: int | None
+    queue: QueueSummary, max_latency: float | None, max_length: int | None
 ) -> str:
     """Return what is wrong with *queue*, if anything is."""
     wrong = []
     if max_latency is not None and queue.latency > max_latency:
         waited = tell_span(queue.latency)
         wrong.append(f"a job has waited for {waited}, longer than {max_latency:g} s")
-    if max_length is not None and queue.length > max_length:
-        wrong.append(f"jobs that wait: {queue.length:,}, more than {max_length:,}")
+    if max_length is not None and queue.size > max_length:
+        wrong.append(f"jobs that wait: {queue.size:,}, more than {max_length:,}")
     return f"{queue.name}, {', '.join(wrong)}" if wrong else ""
 
 
@@ -91,14 +92,14 @@ def pause_queue(link: Link, *, name: Name) -> None:
 
     if not link.ask(is_known):
         link.warn(f"nobody knows a queue {name!r}: it has no jobs, and no process")
-    _switch(link, name, pause, "paused")
+    _switch(link, name, Queue.pause, "paused")
 
 
 @queues.command("resume")
 @linked
 def resume_queue(link: Link, *, name: Name) -> None:
     """Have jobs taken from a queue again."""
-    _switch(link, name, resume, "resumed")
+    _switch(link, name, Queue.unpause, "resumed")
 
 
 @queues.command("clear")
@@ -121,21 +122,14 @@ def delete_whole_queue(link: Link, *, name: Name, yes: Yes = False) -> None:
     """
     confirm(link, f"Delete the queue {name!r} and all jobs in it?", yes=yes)
     Toil(link, "deleted", delete).all_of([place_of_queue(name)], Wanted())
-
-    async def forget(redis: Redis) -> bool:
-        return await delete_queue(redis, name)
-
-    if not link.ask(forget):
+    if not link.ask(lambda redis: delete_queue(redis, name)):
         link.fail(f"jobs came into {name!r} meanwhile: it is still there")
 
 
 def _switch(
-    link: Link, name: str, deed: Callable[[Redis, str], Awaitable[bool]], verb: str
+    link: Link, name: str, deed: Callable[[Queue], Awaitable[bool]], verb: str
 ) -> None:
-    async def switch(redis: Redis) -> bool:
-        return await deed(redis, name)
-
-    is_new = link.ask(switch)
+    is_new = link.ask(lambda redis: deed(Queue(redis, name)))
     already = "" if is_new else " already"
     link.answer(
         {"queue": name, verb: True, "changed": is_new}, f"{name} is {verb}{already}"

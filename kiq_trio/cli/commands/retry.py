@@ -2,7 +2,7 @@
 
 import typer
 
-from kiq_trio._store.browsing import Wanted
+from kiq_trio._store.finding import Wanted
 from kiq_trio._store.keys import RETRY
 from kiq_trio._store.tending import delete, kill
 from kiq_trio.cli.asking import Yes

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import attrs
 import trio
 import typer
 from rich.console import Console, Group
@@ -55,7 +54,7 @@ def stats(
         return
     totals, age = link.ask(_read)
     told = [] if age is None else [f"busy, processed and failed {tell_age(age)}"]
-    queues = table_of_queues(totals.queues)
+    queues = table_of_queues(totals.queue_summaries)
     link.answer(describe(totals, age), table_of(totals), *told, "", queues)
     wrong = []
     if max_latency is not None and totals.latency > max_latency:
@@ -63,8 +62,8 @@ def stats(
             f"a job has waited for {tell_span(totals.latency)}, "
             f"longer than {max_latency:g} s"
         )
-    if min_processes is not None and totals.processes < min_processes:
-        wrong.append(f"processes: {totals.processes}, fewer than {min_processes}")
+    if min_processes is not None and totals.processes_size < min_processes:
+        wrong.append(f"processes: {totals.processes_size}, fewer than {min_processes}")
     if wrong:
         link.fail("; ".join(wrong))
 
@@ -76,28 +75,32 @@ async def _read(redis: Redis) -> tuple[Totals, float | None]:
 def describe(totals: Totals, age: float | None) -> dict[str, Any]:
     """Return the fields of an answer."""
     return {
-        **attrs.asdict(totals, recurse=False),
+        **numbers_of(totals),
         "latency": round(totals.latency, 3),
         "beat_age": age,
-        "queues": list(map(describe_queue, totals.queues)),
+        "queues": list(map(describe_queue, totals.queue_summaries)),
+    }
+
+
+def numbers_of(totals: Totals) -> dict[str, int]:
+    """Return what is counted, by the name that people see."""
+    return {
+        "processed": totals.processed,
+        "failed": totals.failed,
+        "enqueued": totals.enqueued,
+        "scheduled": totals.scheduled_size,
+        "retry": totals.retry_size,
+        "dead": totals.dead_size,
+        "busy": totals.workers_size,
+        "processes": totals.processes_size,
+        "held": totals.held,
+        "graves": totals.graves,
     }
 
 
 def table_of(totals: Totals) -> Sheet:
     """Return all numbers, one a line."""
-    numbers = {
-        "processed": totals.processed,
-        "failed": totals.failed,
-        "enqueued": totals.enqueued,
-        "scheduled": totals.scheduled,
-        "retry": totals.retry,
-        "dead": totals.dead,
-        "busy": totals.busy,
-        "processes": totals.processes,
-        "held": totals.held,
-        "graves": totals.graves,
-    }
-    rows = [(name, f"{number:,}") for name, number in numbers.items()]
+    rows = [(name, f"{number:,}") for name, number in numbers_of(totals).items()]
     rows.append(("latency", tell_span(totals.latency)))
     return make_sheet((Column("", "id"), Column("", "number")), rows)
 
@@ -111,7 +114,7 @@ def _watch(link: Link, interval: float) -> None:
             while True:
                 totals, age = await _read(redis)
                 if is_live:
-                    sheets = (table_of(totals), table_of_queues(totals.queues))
+                    sheets = (table_of(totals), table_of_queues(totals.queue_summaries))
                     tables = [sheet.fit(console.width) for sheet in sheets]
                     live.update(Group(*tables), refresh=True)
                 else:

@@ -1,0 +1,98 @@
+"""What a payload says to people: class, arguments and backtrace, unwrapped.
+
+Rails' Active Job puts a job of its own into the arguments of another (wire.md §1.5);
+Sidekiq packs the backtrace of a failure (wire.md §1.4).
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kiq_trio import encoder
+from kiq_trio.errors import DecodeError
+from kiq_trio.job import Job
+
+_WRAPPERS = (
+    "Sidekiq::ActiveJob::Wrapper",
+    "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
+)
+_MAILERS = ("ActionMailer::DeliveryJob", "ActionMailer::MailDeliveryJob")
+_MARK = "_aj_"
+_OF_A_MODEL = "_aj_globalid"
+_MOST = 2**22
+"""Nobody's backtrace has more bytes; what is packed may claim to."""
+
+
+def display_class(job: Job) -> str:
+    """Return the class that people know *job* by, as Sidekiq's UI shows it."""
+    shown = job.rest.get("display_class")
+    if isinstance(shown, str) and shown:
+        return shown
+    if job.job_class not in _WRAPPERS:
+        return job.job_class
+    inner = _inner(job)
+    name = job.rest.get("wrapped") or inner.get("job_class") or job.job_class
+    if name in _MAILERS:
+        # They are all of one class; which mail it is are their first arguments.
+        mailer = _arguments(inner)[:2]
+        return "#".join(map(str, mailer)) if len(mailer) == 2 else str(name)
+    return str(name)
+
+
+def display_args(job: Job) -> list[Any]:
+    """Return the arguments of *job* as people gave them.
+
+    Without the marks of Active Job; the last one is left out if it is encrypted.
+    """
+    if job.job_class not in _WRAPPERS:
+        args = list(job.args)
+        if job.rest.get("encrypt") and args:
+            args[-1] = "[encrypted data]"
+        return args
+    inner = _inner(job)
+    args = [_unmark(one) for one in _arguments(inner)]
+    name = job.rest.get("wrapped") or inner.get("job_class")
+    return args[3:] if name in _MAILERS else args
+
+
+def read_backtrace(value: Any) -> list[str] | None:
+    """Return the lines of an `error_backtrace` of any Sidekiq; None if it is none."""
+    lines = value if isinstance(value, list) else _unpack(value)
+    if not isinstance(lines, list):
+        return None
+    # So that Sidekiq's UI shows `<module>`, we store it escaped.
+    return [str(one).replace("&lt;", "<").replace("&gt;", ">") for one in lines]
+
+
+def _unpack(value: Any) -> Any:
+    if not isinstance(value, str):
+        return None
+    try:
+        packed = base64.b64decode(value)
+        return encoder.decode(zlib.decompressobj().decompress(packed, _MOST))
+    except (binascii.Error, zlib.error, ValueError, DecodeError):
+        return None
+
+
+def _inner(job: Job) -> Mapping[str, Any]:
+    first = job.args[0] if job.args else None
+    return first if isinstance(first, dict) else {}
+
+
+def _arguments(inner: Mapping[str, Any]) -> Sequence[Any]:
+    arguments = inner.get("arguments")
+    return arguments if isinstance(arguments, list) else []
+
+
+def _unmark(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unmark(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if _OF_A_MODEL in value:
+        return value[_OF_A_MODEL]
+    return {
+        name: _unmark(one) for name, one in value.items() if not name.startswith(_MARK)
+    }

@@ -1,0 +1,151 @@
+"""The sorted sets: jobs that are scheduled, failed, or dead."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import attrs
+
+from kiq_trio._pipeline.intake import Moment
+from kiq_trio._store.browsing import Placed, count_placed, read_with_score
+from kiq_trio._store.dating import read_clock
+from kiq_trio._store.finding import Wanted, find, find_one
+from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
+from kiq_trio._store.tending import cannot_run, delete, kill, run_again, tend_all
+from kiq_trio._store.walking import Sift, Walk
+from kiq_trio._wire.client import Redis
+from kiq_trio.api.entries import SortedEntry, read_at, sorted_entry
+from kiq_trio.api.pages import Each, Pages
+
+
+@attrs.frozen
+class JobSet:
+    """Jobs sorted by time; they are given earliest first.
+
+    A job that stays all the time, with its time, is given exactly once, whatever
+    others do, and whatever is done to the records. One that comes meanwhile, or gets
+    another time, may be given or not, and once for each of its times.
+
+    Args:
+        redis: where it is.
+    """
+
+    redis: Redis = attrs.field(repr=False)
+    name: ClassVar[str]
+
+    async def size(self) -> int:
+        """Return how many jobs there are."""
+        return await count_placed(self.redis, self.name)
+
+    def __aiter__(self) -> Each[SortedEntry]:
+        return Each(self.pages())
+
+    def pages(self) -> Pages[SortedEntry]:
+        """Return all jobs in lists of a few hundred."""
+        return Pages(Walk(self.redis, self.name), self._record)
+
+    def scan(self, match: str) -> Each[SortedEntry]:
+        """Return the jobs whose payload holds a text, in no order.
+
+        Redis looks for it, and sends only what it has found. A job that stays all the
+        time is given, maybe twice.
+
+        Args:
+            match: a text, or a glob as Redis knows it if there is a `*` in it.
+        """
+        glob = match if "*" in match else f"*{match}*"
+        return Each(Pages(Sift(self.redis, self.name, glob), self._record))
+
+    async def find(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        queue: str | None = None,
+    ) -> list[SortedEntry]:
+        """Return the jobs of a jid, a class (be it wrapped) or a queue, by time."""
+        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
+        return await self._records(await find(self.redis, [self.name], wanted))
+
+    async def find_job(self, jid: str) -> SortedEntry | None:
+        """Return the job *jid*; None if it is not here."""
+        found = await find_one(self.redis, self.name, Wanted(jid=jid))
+        records = await self._records([found] if found else [])
+        return records[0] if records else None
+
+    async def fetch(self, at: Moment, jid: str | None = None) -> list[SortedEntry]:
+        """Return the jobs of one moment, or one of them, without a search.
+
+        Args:
+            at: exactly as a record has it.
+            jid: only the job of that name.
+
+        Raises:
+            ConfigError: that is no time.
+        """
+        found = await read_with_score(self.redis, self.name, read_at(at))
+        wanted = Wanted(jid=jid)
+        return await self._records(
+            [one for one in found if wanted.fits(one) or not jid]
+        )
+
+    async def retry_all(self) -> int:
+        """Put all jobs into their queues now; return how many were.
+
+        As many as there are when it begins, page by page: cancelled half way, it has
+        done whole pages. The attempts do not count as retries. What is no job stays.
+        """
+        return await tend_all(self.redis, self.name, self._retry, stays=cannot_run)
+
+    async def clear(self) -> int:
+        """Delete all jobs, with their locks; return how many there were.
+
+        As many as there are when it begins, page by page.
+        """
+
+        async def deed(page: Sequence[Placed]) -> int:
+            return await delete(self.redis, page)
+
+        return await tend_all(self.redis, self.name, deed)
+
+    async def _retry(self, page: Sequence[Placed]) -> int:
+        return await run_again(self.redis, page, now=await read_clock(self.redis))
+
+    async def _records(self, found: Sequence[Placed]) -> list[SortedEntry]:
+        now = await read_clock(self.redis)
+        return [self._record(one, now) for one in found]
+
+    def _record(self, placed: Placed, seen_at: float) -> SortedEntry:
+        return sorted_entry(self.redis, placed, seen_at)
+
+
+class _WaitingSet(JobSet):
+    """What waits for its time, and may be given up."""
+
+    async def kill_all(self) -> int:
+        """Move all jobs to the dead set, and release their locks; return how many.
+
+        As many as there are when it begins, page by page. No callback hears of it.
+        """
+
+        async def deed(page: Sequence[Placed]) -> int:
+            return await kill(self.redis, page)
+
+        return await tend_all(self.redis, self.name, deed)
+
+
+class ScheduledSet(_WaitingSet):
+    """Jobs for later, by the time they are due."""
+
+    name = SCHEDULE
+
+
+class RetrySet(_WaitingSet):
+    """Jobs that failed, by the time of their next attempt."""
+
+    name = RETRY
+
+
+class DeadSet(JobSet):
+    """Jobs that were given up, by the time of their death."""
+
+    name = DEAD
