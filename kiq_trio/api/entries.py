@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from kiq_trio._fields import read_time
+from kiq_trio._fields import WriteTime, read_time
 from kiq_trio._pipeline.intake import Moment, read_epoch
 from kiq_trio._store.browsing import Placed, queue_of
 from kiq_trio._store.dating import read_clock
@@ -49,6 +49,7 @@ class SortedEntry(JobRecord):
     at: float
     _redis: Redis = attrs.field(alias="redis", repr=False, eq=False)
     _placed: Placed = attrs.field(alias="placed", repr=False)
+    _write_time: WriteTime = attrs.field(alias="write_time", repr=False, eq=False)
 
     @property
     def id(self) -> str:
@@ -111,8 +112,14 @@ class SortedEntry(JobRecord):
         return await kill(self._redis, [self._placed]) > 0
 
     async def _run_again(self, *, counts: bool) -> bool:
-        now = await read_clock(self._redis)
-        return await run_again(self._redis, [self._placed], now=now, counts=counts) > 0
+        done = await run_again(
+            self._redis,
+            [self._placed],
+            now=await read_clock(self._redis),
+            write_time=self._write_time,
+            counts=counts,
+        )
+        return done > 0
 
 
 def read_at(given: Moment) -> float:
@@ -133,11 +140,18 @@ def queued_job(redis: Redis, placed: Placed, seen_at: float) -> QueuedJob:
     return QueuedJob(redis=redis, placed=placed, **_read(placed, seen_at))
 
 
-def sorted_entry(redis: Redis, placed: Placed, seen_at: float) -> SortedEntry:
+def sorted_entry(
+    redis: Redis, placed: Placed, seen_at: float, write_time: WriteTime
+) -> SortedEntry:
     """Return the record of a job in a sorted set."""
     assert placed.score is not None
-    fields = _read(placed, seen_at)
-    return SortedEntry(redis=redis, placed=placed, at=placed.score, **fields)
+    return SortedEntry(
+        redis=redis,
+        placed=placed,
+        write_time=write_time,
+        at=placed.score,
+        **_read(placed, seen_at),
+    )
 
 
 def _read(placed: Placed, seen_at: float) -> dict[str, Any]:

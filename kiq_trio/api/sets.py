@@ -5,6 +5,8 @@ from typing import ClassVar
 
 import attrs
 
+from kiq_trio._checks import one_of
+from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio._pipeline.intake import Moment
 from kiq_trio._store.browsing import Placed, count_placed, read_with_score
 from kiq_trio._store.dating import read_clock
@@ -27,9 +29,15 @@ class JobSet:
 
     Args:
         redis: where it is.
+        sidekiq: the oldest Sidekiq that shares this Redis, as a `Kiq` is told: times
+            are written as that one writes them.
+
+    Raises:
+        ConfigError: we know no such Sidekiq.
     """
 
     redis: Redis = attrs.field(repr=False)
+    sidekiq: int = attrs.field(default=8, kw_only=True, validator=one_of(SIDEKIQS))
     name: ClassVar[str]
 
     async def size(self) -> int:
@@ -108,14 +116,20 @@ class JobSet:
         return await tend_all(self.redis, self.name, deed)
 
     async def _retry(self, page: Sequence[Placed]) -> int:
-        return await run_again(self.redis, page, now=await read_clock(self.redis))
+        now = await read_clock(self.redis)
+        write_time = self._write_time
+        return await run_again(self.redis, page, now=now, write_time=write_time)
 
     async def _records(self, found: Sequence[Placed]) -> list[SortedEntry]:
         now = await read_clock(self.redis)
         return [self._record(one, now) for one in found]
 
     def _record(self, placed: Placed, seen_at: float) -> SortedEntry:
-        return sorted_entry(self.redis, placed, seen_at)
+        return sorted_entry(self.redis, placed, seen_at, self._write_time)
+
+    @property
+    def _write_time(self) -> WriteTime:
+        return time_writer(self.sidekiq)
 
 
 class _WaitingSet(JobSet):

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from kiq_trio import ConfigError, Redis, api
+from kiq_trio._fields import read_time
 from tests.store.chores import lie_in, payload
 from tests.store.deeds import FUTURE, members, names_in, waiting
 
@@ -110,6 +111,30 @@ async def test_a_job_that_is_retried_loses_no_attempt_and_keeps_its_lock(
     assert await jobs.size() == 0
     assert await names_in(redis, "queues") == {"mail"}
     assert await is_locked(redis)
+
+
+@pytest.mark.parametrize(("sidekiq", "form"), [(8, int), (7, float), (6, float)])
+async def test_times_are_written_as_the_sidekiq_of_the_cluster_does(
+    redis: Redis, sidekiq: int, form: type
+) -> None:
+    jobs = api.ScheduledSet(redis, sidekiq=sidekiq)
+    await lie_in(redis, jobs.name, *map(payload, "acd"))
+    entries = await jobs.find()
+
+    assert await entries[0].retry()
+    assert await (await jobs.find())[0].add_to_queue()
+    assert await jobs.retry_all() == 1
+
+    stored = [json.loads(one)["enqueued_at"] for one in await waiting(redis, "mail")]
+    assert [type(one) for one in stored] == [form] * 3
+    seconds, _ = await redis.raw("TIME")
+    for at in map(read_time, stored):
+        assert at == pytest.approx(int(seconds), abs=30)
+
+
+async def test_a_sidekiq_that_we_do_not_know_is_refused(redis: Redis) -> None:
+    with pytest.raises(ConfigError, match="sidekiq must be one of 8, 7, 6, got 5"):
+        api.RetrySet(redis, sidekiq=5)
 
 
 @pytest.mark.parametrize("kind", SETS)
