@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kiq_trio._fields import read_time
 from kiq_trio.job import Job
 
 _WRAPPERS = frozenset(
@@ -96,6 +97,20 @@ def find_own_fault(job: Job) -> str | None:
     if tags and _RAW_HTML.search("".join(tags)):
         return f"tags must be texts without < and >, got {tags!r}"
     return _find_missing(rest)
+
+
+def missing_times(job: Job, written: float) -> dict[str, float]:
+    """Return the times of a failure that *job* lacks.
+
+    Sidekiq's page of a failed job does not go without them (wire.md §8.2). Somebody
+    may give up what has never failed, or whoever counted forgot them.
+    """
+    missing = {}
+    if job.failed_at is None:
+        missing["failed_at"] = written
+    if (job.retry_count or 0) > 0 and read_time(job.rest.get("retried_at")) is None:
+        missing["retried_at"] = written
+    return missing
 
 
 def is_class_name(name: str) -> bool:

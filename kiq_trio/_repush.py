@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._faults import find_fault
+from kiq_trio._faults import find_fault, missing_times
 from kiq_trio.errors import DecodeError
 from kiq_trio.job import Job
 
@@ -75,6 +75,22 @@ def put_off(payload: bytes) -> bytes:
     fields.pop("at", None)
     fields.pop("enqueued_at", None)
     return encoder.encode(fields)
+
+
+def give_up(payload: bytes, written: float) -> bytes:
+    """Return what goes to `dead`: as it is, with all times of a failure.
+
+    Args:
+        payload: as it lay in a set.
+        written: the time, as our Sidekiq writes it.
+
+    Raises:
+        DecodeError: it is no job.
+        EncodeError: it cannot be written again in JSON that Ruby reads.
+    """
+    fields = _read(payload)
+    missing = missing_times(Job.from_map(fields), written)
+    return encoder.encode(fields | missing) if missing else payload
 
 
 def _read(payload: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ leaves a stamp in the payload; the third within three days sends it to the dead 
 
 import attrs
 
+from kiq_trio._faults import missing_times
 from kiq_trio._fields import WriteTime, read_time, to_ms
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
@@ -35,13 +36,8 @@ def _stamp(held: Held, job: Job, now: float, write_time: WriteTime) -> Rescued:
     job = job.set(**{STAMPS: stamps})
     is_poison = len(stamps) >= POISON_LIMIT
     if is_poison:
-        # For Sidekiq's UI cannot show a dead job that says nothing of a failure.
-        written = write_time(now)
-        when = {"failed_at": written} if job.failed_at is None else {}
-        if (job.retry_count or 0) > 0 and read_time(job.rest.get("retried_at")) is None:
-            when["retried_at"] = written
         job = attrs.evolve(job, queue=held.queue).set(
-            **when,
+            **missing_times(job, write_time(now)),
             error_class="kiq_trio.PoisonPill",
             error_message=f"its process died under it {len(stamps)} times in 72 hours",
             # The dead set would keep one of two that are equal to the byte.

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._repush import repush
+from kiq_trio._repush import give_up, repush
 from kiq_trio._store.browsing import (
     SETS,
     Placed,
@@ -57,17 +57,30 @@ async def run_again(
     return count
 
 
-async def kill(redis: Redis, jobs: Sequence[Placed]) -> int:
+async def kill(
+    redis: Redis,
+    jobs: Sequence[Placed],
+    *,
+    now: float,
+    write_time: WriteTime = to_ms,
+) -> int:
     """Move scheduled and failed jobs to the dead set; return how many were.
 
-    They stay as they are, but for their locks, which are released. No callback
-    hears of it: the program is not here. (One that has never failed breaks its page in
-    Sidekiq's UI; so does one that is killed there.)
+    They stay as they are, but for their locks, which are released. One that has never
+    failed says that it did now, so that whatever is dead has that time. No callback
+    hears of it: the program is not here.
+
+    Args:
+        redis: where they are.
+        jobs: as they were found.
+        now: epoch seconds, for `failed_at`.
+        write_time: how our Sidekiq writes times.
     """
     count = 0
     for source, some in _by_place(jobs):
         if source in SETS and source != DEAD:
-            moves = [_out(one, one.payload) for one in some]
+            written = write_time(now)
+            moves = [_out(one, _given_up(one.payload, written)) for one in some]
             count += await move(redis, source, moves)
     return count
 
@@ -157,6 +170,13 @@ def _to_queue(placed: Placed, written: float, *, counts: bool) -> Move | None:
     except (DecodeError, EncodeError):
         return None
     return Move(placed.payload, score, again.queue, again.payload)
+
+
+def _given_up(payload: bytes, written: float) -> bytes:
+    try:
+        return give_up(payload, written)
+    except (DecodeError, EncodeError):
+        return payload
 
 
 def _out(placed: Placed, payload: bytes | None) -> Move:

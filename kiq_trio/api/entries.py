@@ -104,12 +104,18 @@ class SortedEntry(JobRecord):
     async def kill(self) -> bool:
         """Move it to the dead set as it is, and release its lock.
 
+        If it has never failed, it says that it did now.
+
         No callback hears of it: in Ruby those of the process that kills do.
 
         Returns:
             Whether it was still there; False as well if it is dead already.
         """
-        return await kill(self._redis, [self._placed]) > 0
+        now = await read_clock(self._redis)
+        done = await kill(
+            self._redis, [self._placed], now=now, write_time=self._write_time
+        )
+        return done > 0
 
     async def _run_again(self, *, counts: bool) -> bool:
         done = await run_again(

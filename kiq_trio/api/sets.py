@@ -142,7 +142,8 @@ class _WaitingSet(JobSet):
         """
 
         async def deed(page: Sequence[Placed]) -> int:
-            return await kill(self.redis, page)
+            now = await read_clock(self.redis)
+            return await kill(self.redis, page, now=now, write_time=self._write_time)
 
         return await tend_all(self.redis, self.name, deed)
 

@@ -118,17 +118,19 @@ async def test_times_are_written_as_the_sidekiq_of_the_cluster_does(
     redis: Redis, sidekiq: int, form: type
 ) -> None:
     jobs = api.ScheduledSet(redis, sidekiq=sidekiq)
-    await lie_in(redis, jobs.name, *map(payload, "acd"))
+    await lie_in(redis, jobs.name, *map(payload, "abcd"))
     entries = await jobs.find()
 
     assert await entries[0].retry()
+    assert await entries[1].kill()
     assert await (await jobs.find())[0].add_to_queue()
     assert await jobs.retry_all() == 1
 
     stored = [json.loads(one)["enqueued_at"] for one in await waiting(redis, "mail")]
-    assert [type(one) for one in stored] == [form] * 3
+    dead = await only(api.DeadSet(redis))
+    assert [type(one) for one in [*stored, dead.item["failed_at"]]] == [form] * 4
     seconds, _ = await redis.raw("TIME")
-    for at in map(read_time, stored):
+    for at in (dead.failed_at, *map(read_time, stored)):
         assert at == pytest.approx(int(seconds), abs=30)
 
 
@@ -187,14 +189,15 @@ async def test_a_job_that_is_killed_is_dead_as_it_was_without_its_lock(
     redis: Redis, kind: type[api.JobSet]
 ) -> None:
     jobs = kind(redis)
-    await lie_in(redis, jobs.name, unique("a", retry_count=2))
+    failed = unique("a", retry_count=2, failed_at=5, retried_at=6)
+    await lie_in(redis, jobs.name, failed)
     await lock(redis, "a")
 
     assert await (await only(jobs)).kill()
 
     dead = await only(api.DeadSet(redis))
     seconds, _ = await redis.raw("TIME")
-    assert dead.value == unique("a", retry_count=2)
+    assert dead.value == failed
     assert dead.at == pytest.approx(int(seconds), abs=30)
     assert not await dead.kill()
     assert await jobs.size() == 0

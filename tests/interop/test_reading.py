@@ -10,6 +10,7 @@ from kiq_trio import Redis, api
 from kiq_trio._wire.client import open_redis
 from kiq_trio._wire.servers import server_from_url
 from tests.faults.waiting import wait_until
+from tests.interop.browser import Browser
 from tests.interop.cluster import Cluster
 from tests.interop.console import Console
 from tests.interop.scene import Scene
@@ -104,3 +105,18 @@ def test_we_say_what_ruby_says(both: Cluster, console: Console) -> None:
     assert ours["processes"] == console(RUBY_PROCESSES)
     assert [len(jobs) for jobs in ours["jobs"].values()] == [2, 2, 1]
     assert ours["processes"][0] == 2
+
+
+def test_what_we_kill_before_it_failed_has_a_page(
+    scene: Scene, browser: Browser
+) -> None:
+
+    async def kill(redis: Redis) -> int:
+        return await api.ScheduledSet(redis, sidekiq=6).kill_all()
+
+    assert ask(scene.cluster, kill) == 1
+
+    links = browser.get("/morgue").links("/morgue/")
+    [page] = [browser.get(one) for one in links if scene.scheduled.jid in one]
+    assert page.status == 200
+    assert scene.scheduled.jid in page.words

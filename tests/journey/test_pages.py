@@ -133,7 +133,7 @@ async def run_by_hand(kiq: Kiq, recorder: Recorder) -> None:
 async def kill_by_hand(kiq: Kiq, recorder: Recorder) -> None:
     await kiq.enqueue(fail.new("x"))
     await recorder.heard("Failed")
-    await kill(kiq.redis, await read_page(kiq.redis, "retry"))
+    await kill(kiq.redis, await read_page(kiq.redis, "retry"), now=EPOCH + 60)
 
 
 async def push(kiq: Kiq, fields: dict[str, Any]) -> None:

@@ -165,7 +165,7 @@ async def tend(redis: Redis) -> None:
         pass
     await look(redis)
     await delete(redis, await find(redis, ["queue:default"], Wanted()))
-    await kill(redis, await find(redis, ["retry"], Wanted()))
+    await kill(redis, await find(redis, ["retry"], Wanted()), now=1.0)
     await run_again(redis, await find(redis, ["dead"], Wanted()), now=1.0)
     await delete(redis, await find(redis, ["schedule"], Wanted()))
     await cancel_iteration(redis, "abc", now=1.0)

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from kiq_trio._fields import time_writer
 from kiq_trio._store.browsing import Placed, read_page
 from kiq_trio._store.moving import Move, move
 from kiq_trio._store.pausing import pause, resume
@@ -73,21 +74,40 @@ async def test_what_is_no_job_cannot_be_run_and_stays(redis: Redis) -> None:
 
 
 async def test_a_killed_job_is_dead_as_it_was(redis: Redis) -> None:
-    await lie_in(redis, "retry", payload("a", unique_token=TOKEN), b"nonsense")
+    failed = payload("a", unique_token=TOKEN, failed_at=5, retry_count=0)
+    await lie_in(redis, "retry", failed, b"nonsense")
     await redis.raw("SET", f"kiq:unique:{TOKEN}", "a")
 
-    assert await kill(redis, await read_page(redis, "retry")) == 2
+    assert await kill(redis, await read_page(redis, "retry"), now=NOW) == 2
 
     dead = dict(await members(redis, "dead"))
-    assert dead.keys() == {payload("a", unique_token=TOKEN), b"nonsense"}
+    assert dead.keys() == {failed, b"nonsense"}
     assert await members(redis, "retry") == []
     assert await redis.raw("EXISTS", f"kiq:unique:{TOKEN}") == 0
+
+
+@pytest.mark.parametrize(("sidekiq", "written"), [(8, int(NOW * 1000)), (7, NOW)])
+async def test_what_is_killed_before_it_failed_has_the_times_of_a_failure(
+    redis: Redis, sidekiq: int, written: float
+) -> None:
+    await lie_in(redis, "schedule", payload("a"))
+    await lie_in(redis, "retry", payload("b", retry_count=1))
+    jobs = [*await read_page(redis, "schedule"), *await read_page(redis, "retry")]
+
+    assert await kill(redis, jobs, now=NOW, write_time=time_writer(sidekiq)) == 2
+
+    dead = {member for member, _ in await members(redis, "dead")}
+    assert dead == {
+        payload("a", failed_at=written),
+        payload("b", retry_count=1, failed_at=written, retried_at=written),
+    }
+    assert {type(json.loads(one)["failed_at"]) for one in dead} == {type(written)}
 
 
 async def test_the_dead_cannot_be_killed(redis: Redis) -> None:
     await lie_in(redis, "dead", payload("a"))
 
-    assert await kill(redis, await read_page(redis, "dead")) == 0
+    assert await kill(redis, await read_page(redis, "dead"), now=NOW) == 0
     with pytest.raises(ValueError, match="dead already"):
         await move(redis, "dead", [Move(payload("a"), FUTURE, None, payload("a"))])
 
@@ -123,7 +143,7 @@ async def test_a_job_that_has_gone_on_is_left_alone(redis: Redis) -> None:
     await redis.raw("ZREM", "retry", payload("b"))
 
     assert await run_again(redis, jobs, now=NOW) == 0
-    assert await kill(redis, jobs) == 0
+    assert await kill(redis, jobs, now=NOW) == 0
     assert await delete(redis, jobs) == 0
     assert await delete(redis, [Placed("queue:mail", payload("a"))]) == 0
 

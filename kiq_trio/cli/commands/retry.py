@@ -1,10 +1,16 @@
 """`kiq-trio retry`: jobs that failed, and wait for their next attempt."""
 
+from collections.abc import Sequence
+
 import typer
 
+from kiq_trio._fields import time_writer
+from kiq_trio._store.browsing import Placed
+from kiq_trio._store.dating import read_clock
 from kiq_trio._store.finding import Wanted
 from kiq_trio._store.keys import RETRY
 from kiq_trio._store.tending import delete, kill
+from kiq_trio._wire.client import Redis
 from kiq_trio.cli.asking import Yes
 from kiq_trio.cli.commands.jobs import running_now
 from kiq_trio.cli.connecting import Sidekiq
@@ -59,13 +65,20 @@ def kill_(
     job_class: OnlyClass = None,
     queue: OnlyQueue = None,
     yes: Yes = False,
+    sidekiq: Sidekiq = 8,
 ) -> None:
     """Give a job up, or all: move them to the dead set.
 
     They can be run again from there. No callback of your program hears of it.
     """
     target = Target(RETRY, jid, everything, Wanted(job_class=job_class, queue=queue))
-    target.be_done(Toil(link, "killed", kill), "Kill {}?", yes=yes)
+    write_time = time_writer(sidekiq)
+
+    async def kill_now(redis: Redis, page: Sequence[Placed]) -> int:
+        now = await read_clock(redis)
+        return await kill(redis, page, now=now, write_time=write_time)
+
+    target.be_done(Toil(link, "killed", kill_now), "Kill {}?", yes=yes)
 
 
 @retry.command("delete")
