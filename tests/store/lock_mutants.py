@@ -46,9 +46,15 @@ LOCK_MUTANTS = [
     ),
     Mutant(
         "admit",
-        "if owner and owner ~= jid then",
-        "if owner then",
+        "if owner and owner ~= jid and owner ~= '' then",
+        "if owner and owner ~= '' then",
         "test_a_job_that_has_its_lock_already_is_no_duplicate_of_itself",
+    ),
+    Mutant(
+        "admit",
+        "if owner and owner ~= jid and owner ~= '' then",
+        "if owner and owner ~= jid then",
+        "test_a_lock_that_a_hand_has_emptied_keeps_nobody_out",
     ),
     Mutant(
         "admit",

@@ -59,6 +59,12 @@ async def test_a_job_that_has_its_lock_already_is_no_duplicate_of_itself(
     assert await enqueue(redis, [unique(1, "j")]) == [None]
 
 
+async def test_a_lock_that_a_hand_has_emptied_keeps_nobody_out(redis: Redis) -> None:
+    await redis.raw("SET", "kiq:unique:t", "")
+
+    assert await enqueue(redis, [unique(1, "j", "k")]) == [{"k": Duplicate("j")}]
+
+
 async def test_a_queue_takes_no_more_than_it_may_hold(redis: Redis) -> None:
     await put(redis, "mail", b"0")
     batch = Batch(

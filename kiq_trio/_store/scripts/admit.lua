@@ -60,7 +60,8 @@ end
 for n = 5, #ARGV, 5 do
   local jid, place = ARGV[n], tonumber(ARGV[n + 3])
   local owner = place > 0 and (owners[place] or redis.call('GET', KEYS[place]))
-  if owner and owner ~= jid then
+  -- An empty one, a hand's work, belongs to nobody.
+  if owner and owner ~= jid and owner ~= '' then
     refuse(jid, owner)
   elseif limit > 0 and room <= 0 then
     refuse(jid, '')
