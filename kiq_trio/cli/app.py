@@ -45,7 +45,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 def main() -> None:
     """Run the command line; what is wrong with it is told in JSON, if that is asked."""
-    if "--json" not in sys.argv and not os.environ.get("KIQ_TRIO_JSON"):
+    if "--json" not in sys.argv and not _is_json_wanted():
         app()
         return
     try:
@@ -54,6 +54,12 @@ def main() -> None:
         code = error.exit_code
         print_failure(error.format_message(), code=code, as_json=True)
     sys.exit(code or 0)
+
+
+def _is_json_wanted() -> bool:
+    """Whether the environment asks for JSON, in the words that click knows."""
+    said = os.environ.get("KIQ_TRIO_JSON", "").strip().lower()
+    return said in {"1", "t", "true", "y", "yes", "on"}
 
 
 def version(*, as_json: AsJson = False) -> None:

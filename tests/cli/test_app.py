@@ -217,3 +217,20 @@ def test_a_variable_stands_for_its_option(
 
     assert said.exit_code in {1, 2}
     assert wrong in said.stderr
+
+
+@pytest.mark.parametrize(("said", "is_json"), [("1", True), ("0", False), ("", False)])
+def test_the_environment_may_ask_for_json_and_may_not(
+    said: str,
+    is_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("KIQ_TRIO_JSON", said)
+    monkeypatch.setattr(sys, "argv", ["kiq-trio", "stats", "--nope"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("{") is is_json

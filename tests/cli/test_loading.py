@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from kiq_trio.cli.app import app
 from kiq_trio.cli.loading import load_kiq
 from kiq_trio.cli.overriding import override
 from kiq_trio.errors import ConfigError
@@ -183,3 +185,11 @@ def test_one_that_does_not_want_to_start_ends_at_once_and_in_peace(here: Path) -
 
     assert code == 0
     assert "nothing is started, since its init returned IGNORE" in said
+
+
+def test_options_that_make_no_sense_are_told_from_what_fails(here: Path) -> None:
+    senseless = CliRunner().invoke(app, ["run", "program", "-q", "nope=0"])
+    missing = CliRunner().invoke(app, ["run", "nowhere"])
+
+    assert (senseless.exit_code, missing.exit_code) == (2, 1)
+    assert "queues['nope'] must be a whole number" in senseless.stderr

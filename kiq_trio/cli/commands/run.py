@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from redis.exceptions import AuthenticationError
 
 from kiq_trio._fields import SIDEKIQS
 from kiq_trio._version import __version__
-from kiq_trio.cli.ending import INTERRUPTED, fail
+from kiq_trio.cli.ending import INTERRUPTED, MISUSED, fail
 from kiq_trio.cli.leash import Leash
 from kiq_trio.cli.loading import load_kiq
 from kiq_trio.cli.logs import choose_level, configure_logging
@@ -192,8 +193,8 @@ def run(
         quiet=quiet,
     )
     leash = Leash.take()
+    _or_misused(order.check)
     try:
-        order.check()
         if leash is None and (order.processes > 1 or order.watched):
             code = _oversee(order)
         else:
@@ -205,17 +206,28 @@ def run(
     raise typer.Exit(code)
 
 
+def _or_misused(step: Callable[[], None]) -> None:
+    """Take a step that only the command line can spoil."""
+    try:
+        step()
+    except ConfigError as error:
+        fail(error, code=MISUSED)
+
+
 def _serve(order: Order, leash: Leash | None) -> int:
     kiq = load_kiq(order.target)
     # Not earlier: the program may have logging of its own.
     _log(order, shows_pid=leash is not None)
-    override(
-        kiq,
-        queues=order.queues,
-        concurrency=order.concurrency,
-        shutdown_timeout=order.shutdown_timeout,
-        log_format=order.log_format,
-        sidekiq=order.sidekiq,
+    _or_misused(
+        partial(
+            override,
+            kiq,
+            queues=order.queues,
+            concurrency=order.concurrency,
+            shutdown_timeout=order.shutdown_timeout,
+            log_format=order.log_format,
+            sidekiq=order.sidekiq,
+        )
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
     return trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
