@@ -27,6 +27,7 @@ HOLDERS = re.compile(
 OTHERS = re.compile(
     rf"queues|paused|processes|process_cleanup|{ID}|{ID}:work|{ID}-signals"
     rf"|stat:(processed|failed)(:\d{{4}}-\d\d-\d\d)?"
+    rf"|j\|\d{{6}}\|\d+:\d+|h\|.+-\d+-\d+:\d+"
     rf"|kiq:(processes|backups|graves|registrations|leader|term|orders)"
     rf"|kiq:calls\|{ID}|kiq:flush\|[0-9a-f]{{24}}:(queue:.+|schedule)"
 )
