@@ -23,6 +23,8 @@ AFTERMATH = 1.0
 LEFT = re.compile(
     r"queue:default|queues|schedule|retry|dead|kiq:registrations|kiq:term|kiq:flush\|.+"
     r"|stat:(processed|failed)(:.+)?"
+    # What Sidekiq's pages show for hours or days, and then expires.
+    r"|process_cleanup|[hj]\|.+"
 )
 
 
