@@ -1,5 +1,7 @@
 """Emptying everything."""
 
+from collections.abc import Callable
+
 from kiq_trio._store.doubt import persist_one
 from kiq_trio._store.keys import (
     BACKUPS,
@@ -15,10 +17,10 @@ from kiq_trio._store.replies import read_names
 from kiq_trio._wire.client import Redis
 
 
-async def clear(redis: Redis) -> None:
+async def clear(redis: Redis, on_page: Callable[[int], None] = lambda _: None) -> None:
     """Throw away every job that waits, is scheduled, failed, died or is held.
 
-    And every lock of unique jobs.
+    And every lock of unique jobs, page by page: *on_page* is told how many.
 
     For tests and for starting over: there is no way back, and a late copy of this
     call clears what came since. Processes stay registered; what they are running
@@ -33,4 +35,4 @@ async def clear(redis: Redis) -> None:
     ]
     command = ("UNLINK", *doomed, QUEUES, SCHEDULE, RETRY, DEAD)
     await persist_one(redis, command)
-    await free_all(redis)
+    await free_all(redis, on_page)

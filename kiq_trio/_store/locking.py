@@ -1,6 +1,6 @@
 """Looking at the locks of unique jobs, and giving them back."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 import attrs
@@ -69,9 +69,13 @@ async def read_locks(redis: Redis) -> AsyncGenerator[list[TakenLock]]:
             ]
 
 
-async def free_all(redis: Redis) -> None:
-    """Free every lock, whoever owns it: for whoever throws all jobs away."""
+async def free_all(redis: Redis, on_page: Callable[[int], None]) -> None:
+    """Free every lock, whoever owns it: for whoever throws all jobs away.
+
+    Goes through all keys; *on_page* is told of each page how many locks it had.
+    """
     async for tokens in _read_tokens(redis):
+        on_page(len(tokens))
         if tokens:
             await persist_one(redis, ("UNLINK", *map(unique_key, tokens)))
 

@@ -1,5 +1,7 @@
 import pytest
+from rich.status import Status
 
+from kiq_trio.cli import busy
 from tests.cli.administration import Admin
 
 A, B = "a" * 64, "b" * 64
@@ -63,3 +65,17 @@ def test_no_locks_are_no_failure(admin: Admin) -> None:
     admin.raw("FLUSHALL")
 
     assert admin("locks", "list").out == "there are no locks\n"
+
+
+@pytest.mark.parametrize("command", [("locks", "list"), ("clear", "--yes")])
+def test_looking_at_all_keys_shows_on_a_terminal_how_far_it_is(
+    command: tuple[str, ...], admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(busy, "is_watched", lambda: True)
+    told: list[str] = []
+    monkeypatch.setattr(Status, "update", lambda _, what: told.append(what))
+
+    admin(*command)
+
+    assert told
+    assert told[-1].endswith(": 2")

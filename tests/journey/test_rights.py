@@ -175,7 +175,7 @@ async def tend(redis: Redis) -> None:
     await tick(redis, [Ticking("nightly", "", "60", NewJob("mail", b"{}", None))])
     await read_periodics(redis)
     await forget_periodic(redis, "nightly")
-    await free_all(redis)
+    await free_all(redis, lambda _: None)
 
 
 async def look(redis: Redis) -> None:

@@ -3,7 +3,10 @@
 from kiq_trio._store.clearing import clear as clear_everything
 from kiq_trio._store.counting import read_totals
 from kiq_trio._store.inspecting import read_strangers
+from kiq_trio._wire.client import Redis
 from kiq_trio.cli.asking import Yes, confirm
+from kiq_trio.cli.busy import busy
+from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.link import Link, linked
 
 
@@ -24,5 +27,18 @@ def clear(link: Link, *, yes: Yes = False) -> None:
     totals = link.ask(read_totals)
     count = totals.enqueued + totals.scheduled_size + totals.retry_size
     count += totals.dead_size + totals.held
-    link.ask(clear_everything)
+    link.work(_clear)
     link.answer({"done": count, "of": count}, f"{count:,} deleted")
+
+
+async def _clear(redis: Redis, patience: Patience) -> None:
+    with busy("deleting all jobs, and the locks of unique ones") as tell:
+        freed = 0
+
+        def go_on(count: int) -> None:
+            nonlocal freed
+            freed += count
+            patience.renew()
+            tell(freed)
+
+        await clear_everything(redis, go_on)

@@ -10,6 +10,8 @@ from kiq_trio._store.locking import TakenLock, read_locks, read_owner, release
 from kiq_trio._wire.client import Redis
 from kiq_trio.cli.answering import Column, make_sheet, tell_span
 from kiq_trio.cli.asking import Yes, confirm
+from kiq_trio.cli.busy import busy
+from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.link import Link, linked
 
 locks = typer.Typer(help="See the locks of unique jobs, and release them.")
@@ -29,16 +31,19 @@ def list_(
 ) -> None:
     """List locks with the jid of the job that owns each; it looks at every key."""
 
-    async def read(redis: Redis) -> list[TakenLock]:
+    async def read(redis: Redis, patience: Patience) -> list[TakenLock]:
         found: dict[str, TakenLock] = {}
-        async with aclosing(read_locks(redis)) as pages:
-            async for page in pages:
-                found.update((lock.token, lock) for lock in page)
-                if len(found) > limit:
-                    break
+        with busy("looking at every key for locks") as tell:
+            async with aclosing(read_locks(redis)) as pages:
+                async for page in pages:
+                    patience.renew()
+                    found.update((lock.token, lock) for lock in page)
+                    tell(len(found))
+                    if len(found) > limit:
+                        break
         return sorted(found.values(), key=lambda lock: lock.token)
 
-    found = link.ask(read)
+    found = link.work(read)
     shown, is_cut = found[:limit], len(found) > limit
     fields = {
         "items": [attrs.asdict(lock) for lock in shown],
