@@ -233,6 +233,6 @@ def test_a_change_of_the_source_restarts_gracefully(
 def test_a_value_that_cannot_be_is_named(options: list[str], sentence: str) -> None:
     code, said = run("run", "chores", *options)
 
-    assert code == 1
+    assert code == 2
     assert said.startswith(f"kiq-trio: {sentence}")
     assert len(said.splitlines()) == 1

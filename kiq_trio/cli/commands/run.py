@@ -49,6 +49,7 @@ class Order:
             ConfigError: an option is wrong, or two of them contradict each other.
         """
         require_count("--processes", self.processes)
+        choose_level(self.verbose, quiet=self.quiet)
         if self.burst and self.watched:
             raise ConfigError("--burst and --reload contradict each other: give one")
         for folder in self.watched:
