@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from kiq_trio.job import Job
+from kiq_trio.spans import FAR
 
 UNTIL_SUCCESS = "success"
 UNTIL_START = "start"
@@ -78,7 +79,4 @@ def _read_span(value: Any) -> float:
     """Return the seconds that a payload speaks of; 0 for what cannot be any."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
-    return float(value) if 0 < value < _FAR else 0.0
-
-
-_FAR = 10 * 365 * 86_400.0
+    return float(value) if 0 < value < FAR else 0.0

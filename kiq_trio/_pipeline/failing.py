@@ -28,14 +28,12 @@ from kiq_trio.errors import EncodeError
 from kiq_trio.events import Aborted, Failed, Outcome
 from kiq_trio.job import Job
 from kiq_trio.options import Mourner
-from kiq_trio.spans import is_span, to_seconds
+from kiq_trio.spans import FAR, is_span, to_seconds
 from kiq_trio.unique import lock_of
 from kiq_trio.verdicts import DISCARD, KILL, Discard, Wish
 from kiq_trio.worker import AnyWorker
 
 logger = logging.getLogger("kiq_trio.failing")
-
-_FAR = 10 * 365 * 86_400.0
 
 
 @attrs.define(eq=False)
@@ -118,7 +116,7 @@ class Failures:
         wish = to_seconds(answer)
         if wish is None or isinstance(wish, Wish):
             return wish
-        if is_span(wish) and wish < _FAR:
+        if is_span(wish) and wish < FAR:
             return float(wish)
         logger.warning(
             "retry_in of %r returned %r, neither seconds nor DISCARD or KILL: "
