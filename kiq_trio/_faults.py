@@ -99,17 +99,43 @@ def find_own_fault(job: Job) -> str | None:
     return _find_missing(rest)
 
 
-def missing_times(job: Job, written: float) -> dict[str, float]:
-    """Return the times of a failure that *job* lacks.
+def missing_times(fields: Mapping[str, Any], written: float) -> dict[str, float]:
+    """Return the times of a failure that a payload lacks.
 
     Sidekiq's page of a failed job does not go without them (wire.md §8.2). Somebody
     may give up what has never failed, or whoever counted forgot them.
+
+    Args:
+        fields: what the payload says.
+        written: the time, as our Sidekiq writes it.
     """
     missing = {}
-    if job.failed_at is None:
+    if read_time(fields.get("failed_at")) is None:
         missing["failed_at"] = written
-    if (job.retry_count or 0) > 0 and read_time(job.rest.get("retried_at")) is None:
+    count = fields.get("retry_count")
+    if type(count) is int and count > 0 and read_time(fields.get("retried_at")) is None:
         missing["retried_at"] = written
+    return missing
+
+
+def missing_in_dead(
+    fields: Mapping[str, Any], written: float, queue: str
+) -> dict[str, Any]:
+    """Return what else Sidekiq's pages of the dead want to be said by a payload.
+
+    It may be no job at all, as long as it is a JSON object (wire.md §8.2).
+
+    Args:
+        fields: what the payload says.
+        written: the time, as our Sidekiq writes it.
+        queue: the one it came from, if it does not say.
+    """
+    missing: dict[str, Any] = dict(missing_times(fields, written))
+    if type(fields.get("queue")) is not str:
+        missing["queue"] = queue
+    tags = fields.get("tags")
+    if tags is not None and not isinstance(tags, list):
+        missing["tags"] = [str(tags)]
     return missing
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._faults import find_fault, missing_times
-from kiq_trio.errors import DecodeError
+from kiq_trio._faults import find_fault, missing_in_dead
+from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
+
+DEFAULT_QUEUE = "default"
+"""Where a job is run that does not say (wire.md §1.1)."""
 
 
 @attrs.frozen
@@ -77,20 +80,24 @@ def put_off(payload: bytes) -> bytes:
     return encoder.encode(fields)
 
 
-def give_up(payload: bytes, written: float) -> bytes:
-    """Return what goes to `dead`: as it is, with all times of a failure.
+def give_up(payload: bytes, written: float, *, queue: str = DEFAULT_QUEUE) -> bytes:
+    """Return what goes to `dead`: as it is, with what Sidekiq's pages want of it.
+
+    A queue, the times of a failure, and tags in a list: the set keeps it for half a
+    year, and so long its pages would break (wire.md §8.2). What is no JSON object they
+    show as it is.
 
     Args:
-        payload: as it lay in a set.
+        payload: as it lay somewhere.
         written: the time, as our Sidekiq writes it.
-
-    Raises:
-        DecodeError: it is no job.
-        EncodeError: it cannot be written again in JSON that Ruby reads.
+        queue: the one it came from, if it does not say.
     """
-    fields = _read(payload)
-    missing = missing_times(Job.from_map(fields), written)
-    return encoder.encode(fields | missing) if missing else payload
+    try:
+        fields = _read(payload)
+        missing = missing_in_dead(fields, written, queue)
+        return encoder.encode(fields | missing) if missing else payload
+    except (DecodeError, EncodeError):
+        return payload
 
 
 def _read(payload: bytes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from kiq_trio._pipeline.recalls import Recall, is_meant
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._repush import give_up
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.errors import DecodeError
@@ -210,7 +211,10 @@ class Consumer:
             delivery.queue,
             error,
         )
-        self.settler.add(delivery, Kill(self.ledger.now(), delivery.payload))
+        now = self.ledger.now()
+        written = self.failures.write_time(now)
+        payload = give_up(delivery.payload, written, queue=delivery.queue)
+        self.settler.add(delivery, Kill(now, payload))
 
 
 _AGAIN = (Requeue, Retry, Later)

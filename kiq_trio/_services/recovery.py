@@ -8,6 +8,7 @@ import attrs
 
 from kiq_trio._faults import missing_times
 from kiq_trio._fields import WriteTime, read_time, to_ms
+from kiq_trio._repush import give_up
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
@@ -24,7 +25,8 @@ def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
     Whoever takes that from its queue puts it into the dead set.
     """
     if not held.queue:
-        return Rescued(held, held.payload, to_dead=True)
+        payload = give_up(held.payload, write_time(now))
+        return Rescued(held, payload, to_dead=True)
     try:
         return _stamp(held, Job.decode(held.payload), now, write_time)
     except (DecodeError, EncodeError):
@@ -37,7 +39,7 @@ def _stamp(held: Held, job: Job, now: float, write_time: WriteTime) -> Rescued:
     is_poison = len(stamps) >= POISON_LIMIT
     if is_poison:
         job = attrs.evolve(job, queue=held.queue).set(
-            **missing_times(job, write_time(now)),
+            **missing_times(job.rest, write_time(now)),
             error_class="kiq_trio.PoisonPill",
             error_message=f"its process died under it {len(stamps)} times in 72 hours",
             # The dead set would keep one of two that are equal to the byte.

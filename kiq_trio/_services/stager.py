@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.complaints import Complaints
-from kiq_trio._repush import repush
+from kiq_trio._repush import give_up, repush
 from kiq_trio._store.inspecting import count_shown
 from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
 from kiq_trio._store.moving import Move
@@ -151,15 +151,16 @@ class Stager:
         return stuck
 
     def _move(self, source: str, member: bytes, score: float) -> Move:
+        written = self.write_time(self.now())
         try:
-            due = repush(member, self.write_time(self.now()))
+            due = repush(member, written)
         except (DecodeError, EncodeError) as error:
             logger.error(
                 "%s held a payload that cannot be run; it is in the dead set now: %s",
                 source,
                 error,
             )
-            return Move(member, score, None, member)
+            return Move(member, score, None, give_up(member, written))
         return Move(member, score, due.queue, due.payload)
 
     def _interval(self, processes: int) -> float:

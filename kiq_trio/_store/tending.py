@@ -80,7 +80,7 @@ async def kill(
     for source, some in _by_place(jobs):
         if source in SETS and source != DEAD:
             written = write_time(now)
-            moves = [_out(one, _given_up(one.payload, written)) for one in some]
+            moves = [_out(one, give_up(one.payload, written)) for one in some]
             count += await move(redis, source, moves)
     return count
 
@@ -170,13 +170,6 @@ def _to_queue(placed: Placed, written: float, *, counts: bool) -> Move | None:
     except (DecodeError, EncodeError):
         return None
     return Move(placed.payload, score, again.queue, again.payload)
-
-
-def _given_up(payload: bytes, written: float) -> bytes:
-    try:
-        return give_up(payload, written)
-    except (DecodeError, EncodeError):
-        return payload
 
 
 def _out(placed: Placed, payload: bytes | None) -> Move:

@@ -266,7 +266,7 @@ async def test_a_job_of_an_unknown_class_waits_for_a_release_that_knows_it(
     assert Job.decode(payload).retry_count == 0
 
 
-@pytest.mark.parametrize("payload", [b"not json", b"[1]", b'{"args":[]}', b"\xff"])
+@pytest.mark.parametrize("payload", [b"not json", b"[1]", b"\xff"])
 async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
     autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder, payload: bytes
 ) -> None:
@@ -279,6 +279,21 @@ async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
         await recorder.heard("Succeeded")
         await kiq.wait_idle()
         assert await places(kiq) == {"dead": [payload]}
+
+
+async def test_an_object_that_is_no_job_is_dead_with_what_sidekiqs_pages_want(
+    autojump_clock: MockClock, make_kiq: KiqMaker
+) -> None:
+    given = b'{"args":[],"jid":"1","retry_count":1,"tags":"a"}'
+    async with make_kiq(queues={"low": 1}) as kiq:
+        await kiq.redis.raw("LPUSH", "queue:low", given)
+        await kiq.wait_idle()
+        [found] = (await places(kiq))["dead"]
+
+    fields = json.loads(found)
+    times = {"failed_at": fields["failed_at"], "retried_at": fields["retried_at"]}
+    assert fields == json.loads(given) | times | {"queue": "low", "tags": ["a"]}
+    assert all(type(one) is int and one > 1e12 for one in times.values())
 
 
 @pytest.mark.parametrize("place", ["queue", "schedule", "grave"])

@@ -51,4 +51,13 @@ def test_what_is_no_job_goes_back_as_it_was_to_be_buried_by_a_consumer() -> None
 
 
 def test_what_belongs_to_no_queue_goes_to_the_dead_set() -> None:
-    assert recover(held(b"{}", queue=""), NOW).to_dead
+    rescued = recover(held(b'{"class":"A"}', queue=""), NOW)
+
+    assert rescued.to_dead
+    # With what Sidekiq's page of it wants (wire.md §8.2).
+    assert json.loads(rescued.payload) == {
+        "class": "A",
+        "queue": "default",
+        "failed_at": int(NOW * 1000),
+    }
+    assert recover(held(b"junk", queue=""), NOW).payload == b"junk"
