@@ -17,6 +17,12 @@ def read_payloads() -> list[str]:
     return [line for line in text.split("\n") if line and not line.startswith("#")]
 
 
+def of_jid(jid: str) -> str:
+    """Return the golden payload of that jid."""
+    [found] = [one for one in read_payloads() if json.loads(one).get("jid") == jid]
+    return found
+
+
 def assert_lossless(payload: str) -> None:
     """The way through a `Job` keeps every field, the foreign ones in their order."""
     given = json.loads(payload)

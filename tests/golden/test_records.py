@@ -9,34 +9,7 @@ from kiq_trio._store.watching import read_processes, read_running
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio._wire.clock import TrioClock
 from kiq_trio._wire.memory import MemoryServer
-
-EIGHT = {
-    "info": '{"hostname":"vm","started_at":1795318252.5606086,"pid":31416,'
-    '"tag":"mytag","capsules":{"default":{"concurrency":5,"mode":"weighted",'
-    '"weights":{"default":2,"low":0}},"single":{"concurrency":1,"mode":"strict",'
-    '"weights":{"single":0}}},"queues":["default","low","single"],'
-    '"weights":[{"default":2,"low":0},{"single":0}],"labels":["reliable"],'
-    '"identity":"vm:31416:0a84727fd372","version":"8.1.7","embedded":false}',
-    "concurrency": "6",
-    "busy": "2",
-    "beat": "1795318282.5891955",
-    "rtt_us": "74",
-    "quiet": "false",
-    "rss": "27936",
-}
-"""8.1.7 (wire.md §4.3)."""
-
-SIX = {
-    "rss": "31440",
-    "busy": "1",
-    "info": '{"hostname":"vm","started_at":1795649172.4001796,"pid":12078,"tag":"",'
-    '"concurrency":5,"queues":["specimens"],"labels":[],'
-    '"identity":"vm:12078:f4edebb4dad5"}',
-    "quiet": "true",
-    "beat": "1795649177.409015",
-    "rtt_us": "83",
-}
-"""6.4.1, as the tests of tests/interop have met it."""
+from tests.golden.records import EIGHT, SEVEN, SIX, Record
 
 
 @pytest.fixture
@@ -45,7 +18,7 @@ async def redis(clock: TrioClock) -> AsyncIterator[Redis]:
         yield redis
 
 
-async def show(redis: Redis, identity: str, fields: dict[str, str]) -> None:
+async def show(redis: Redis, identity: str, fields: Record) -> None:
     await redis.raw("SADD", "processes", identity)
     await redis.raw(
         "HSET", identity, *(word for pair in fields.items() for word in pair)
@@ -61,6 +34,18 @@ async def test_a_process_of_8_is_understood(redis: Redis) -> None:
     assert (process.concurrency, process.busy) == (6, 2)
     assert (process.rss, process.rtt_us) == (27936, 74)
     assert process.beat == 1795318282.5891955
+    assert not process.is_quiet
+    assert not process.is_embedded
+
+
+async def test_a_process_of_7_is_understood(redis: Redis) -> None:
+    await show(redis, "vm:31416:0a84727fd372", SEVEN)
+
+    [process] = await read_processes(redis)
+
+    assert process.queues == ["default", "low"]
+    assert (process.concurrency, process.busy) == (5, 0)
+    assert process.version == "7.3.10"
     assert not process.is_quiet
     assert not process.is_embedded
 
