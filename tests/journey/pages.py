@@ -11,7 +11,11 @@ Fields: TypeAlias = dict[str, Any]
 Rule: TypeAlias = Callable[[str, Fields], bool]
 """Given where a payload is and what it says, whether all is well."""
 
-TIMES = ("created_at", "enqueued_at", "failed_at", "retried_at")
+TIMES = ("created_at", "enqueued_at", "failed_at", "retried_at", "discarded_at")
+_WRAPPERS = (
+    "Sidekiq::ActiveJob::Wrapper",
+    "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
+)
 _RAN = ("retry", "dead")
 
 
@@ -43,22 +47,27 @@ def _has_a_backtrace_that_inflates(_: str, fields: Fields) -> bool:
 
 
 def _is_plain(_: str, fields: Fields) -> bool:
-    shown = [fields["class"], fields["jid"], fields.get("error_class", "")]
+    shown = [fields.get(name, "") for name in ("class", "jid", "error_class")]
     return not any(re.search(r"[<>]", text) for text in [*shown, *fields["tags"]])
 
 
 RULES: dict[str, Rule] = {
     "there is a queue that a page can be linked to": lambda _, fields: (
-        re.fullmatch(r"[A-Za-z0-9_:.-]+", fields["queue"]) is not None
+        re.fullmatch(r"[A-Za-z0-9_:.-]+", fields.get("queue", "")) is not None
     ),
     "there is no time to obey a second time": lambda _, fields: "at" not in fields,
     "tags are a list of texts": lambda _, fields: (
         isinstance(fields["tags"], list)
         and all(isinstance(tag, str) for tag in fields["tags"])
     ),
-    "args are a list": lambda _, fields: isinstance(fields["args"], list),
+    "args are a list": lambda _, fields: isinstance(fields.get("args", []), list),
+    "what is shown of args is there": lambda _, fields: (
+        bool(fields.get("args"))
+        or not (fields.get("encrypt") or fields.get("class") in _WRAPPERS)
+    ),
+    "cattr is no text": lambda _, fields: not isinstance(fields.get("cattr"), str),
     "the class has a page of metrics": lambda _, fields: (
-        re.search(r"[/|]", fields["class"]) is None
+        re.search(r"[/|]", fields.get("class", "")) is None
     ),
     "a job that failed says when": _is_counted,
     "a backtrace can be read": _has_a_backtrace_that_inflates,
