@@ -99,6 +99,6 @@ class LateSlot(Slot):
         return self.replies
 
 
-def touches(command: Command, key: str) -> bool:
+def touches(command: Command, key: str | bytes) -> bool:
     """Whether *command* names *key*."""
     return key in command

@@ -131,16 +131,22 @@ class Heart:
         processed, failed = self.ledger.take_counts()
         asked_at = trio.current_time()
         try:
-            signals = await show(self.redis, self._portray(identity, processed, failed))
+            answer = await show(self.redis, self._portray(identity, processed, failed))
         except RedisError as error:
             self._complaints.make(error)
             self.ledger.give_back(processed, failed)
             return
-        self._complaints.withdraw()
+        self.ledger.give_back(*answer.uncounted)
+        if answer.error is None:
+            self._complaints.withdraw()
+        else:
+            self._complaints.make(answer.error)
         self._rtt_us = int((trio.current_time() - asked_at) * 1_000_000)
         self._shown_as = identity
-        await self._tell_measures()
-        for signal in signals:
+        if not any(answer.uncounted):
+            # Else Redis takes nothing, it seems, and would take none of these.
+            await self._tell_measures()
+        for signal in answer.signals:
             logger.info("asked by Sidekiq's UI: %s", signal)
             await self.on_signal(signal)
 

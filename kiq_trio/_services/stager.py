@@ -15,6 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._repush import give_up, repush
+from kiq_trio._store.doubt import is_worth_retrying
 from kiq_trio._store.inspecting import count_shown
 from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
 from kiq_trio._store.moving import Move
@@ -54,12 +55,18 @@ class Stager:
     random: Callable[[], float]
     write_time: WriteTime = to_ms
     _complaints: Complaints = attrs.field(init=False)
+    _processes: Complaints = attrs.field(init=False)
     _sources: Complaints = attrs.field(init=False)
     _queues: Complaints = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._complaints = Complaints(
             logger, "nothing is staged", "what is due is staged again"
+        )
+        self._processes = Complaints(
+            logger,
+            "those who look for due jobs cannot be counted",
+            "those who look for due jobs are counted again",
         )
         self._sources = Complaints(
             logger, "what is due in {} has to wait", "what is due in {} is staged again"
@@ -98,9 +105,7 @@ class Stager:
 
     async def stage_all(self) -> float:
         """Stage what is due now; return seconds until it is worth another look."""
-        if await prune(self.redis):
-            logger.info("processes that vanished without a word are listed no more")
-        pause = self._interval(await count_shown(self.redis))
+        pause = self._interval(await self._count_processes())
         sources: set[str] = set()
         queues: set[str] = set()
         for source in self.sources:
@@ -117,6 +122,22 @@ class Stager:
         self._sources.withdraw_others(sources)
         self._queues.withdraw_others(queues)
         return min(pause, _NEXT_TRY) if sources or queues else pause
+
+    async def _count_processes(self) -> int:
+        """Return how many look for due jobs; if that cannot be told, as if alone."""
+        count = 1
+        try:
+            count = await count_shown(self.redis)
+            gone = await prune(self.redis)
+        except ResponseError as error:
+            if is_worth_retrying(error):
+                raise
+            self._processes.make(error)
+            return count
+        self._processes.withdraw()
+        if gone:
+            logger.info("processes that vanished without a word are listed no more")
+        return count - gone
 
     async def _stage(self, source: str, refused: set[str]) -> Due:
         """Stage what is due in *source*; add to *refused* the queues that refuse."""

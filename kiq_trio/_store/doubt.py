@@ -5,7 +5,7 @@ no thought: the very same commands are sent again until Redis has answered.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import trio
@@ -15,6 +15,7 @@ from redis.exceptions import (
     MasterDownError,
     OutOfMemoryError,
     ReadOnlyError,
+    ResponseError,
     TimeoutError,  # noqa: A004 - likewise.
     TryAgainError,
 )
@@ -55,6 +56,11 @@ def is_back_pressure(error: Exception) -> bool:
     return isinstance(error, OutOfMemoryError) or str(error).startswith(_FULL_CODES)
 
 
+def is_of_wrong_type(reply: Any) -> bool:
+    """Whether that is the answer for a key that is not what we take it for."""
+    return isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE ")
+
+
 async def persist(
     redis: Redis,
     commands: Sequence[Command],
@@ -93,10 +99,15 @@ async def persist_one(redis: Redis, command: Command) -> Any:
 
 def raise_first(replies: list[Any]) -> list[Any]:
     """Return *replies*, unless one is an error."""
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
+    error = find_error(replies)
+    if error is not None:
+        raise error
     return replies
+
+
+def find_error(replies: Iterable[Any]) -> Exception | None:
+    """Return the first error among *replies*, if there is one."""
+    return next((one for one in replies if isinstance(one, Exception)), None)
 
 
 def _is_open(reply: Any) -> bool:

@@ -1,11 +1,11 @@
 """Showing ourselves to Sidekiq's Web UI, and hearing what it asks of us."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.doubt import find_error, persist, raise_first
 from kiq_trio._store.keys import (
     SHOWN,
     old_work_key,
@@ -46,25 +46,55 @@ class Heartbeat:
     """The version whose UI looks at it: up to 6.4.1, running jobs are elsewhere."""
 
 
-async def show(redis: Redis, heartbeat: Heartbeat) -> list[str]:
-    """Show *heartbeat* for a minute; return the signals found, one at most.
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What Redis answered to a heartbeat.
 
-    Not to be repeated after a lost reply: the counts would be added twice. It is
-    only display, nothing depends on it.
+    Attributes:
+        signals: what the UI's buttons ask for, one at most: it has left Redis.
+        uncounted: how many jobs, and failed ones of them, no counter has taken.
+        error: what was refused, if anything. All else is shown.
+    """
+
+    signals: list[str]
+    uncounted: tuple[int, int]
+    error: Exception | None
+
+
+async def show(redis: Redis, heartbeat: Heartbeat) -> Answer:
+    """Show *heartbeat* for a minute, and look for a signal.
+
+    Not to be repeated, or its counts would be added twice; only what is answered to
+    be uncounted may be told again. It is only display, nothing depends on it.
 
     Raises:
-        redis.exceptions.RedisError: it is not shown, or not known to be. A signal
-            that was found is returned instead, as it has left Redis.
+        redis.exceptions.RedisError: no answer. It may be shown or not.
     """
     commands = [*_stats(heartbeat), *_work(heartbeat), *_process(heartbeat)]
     *replies, signal = await redis.send(
         [*commands, ("RPOP", signals_key(heartbeat.identity))]
     )
-    if isinstance(signal, bytes):
-        return [signal.decode(errors="replace")]
     in_transactions = [part for reply in replies for part in _parts(reply)]
-    raise_first([*replies, *in_transactions, signal])
-    return []
+    return Answer(
+        signals=[signal.decode(errors="replace")] if isinstance(signal, bytes) else [],
+        uncounted=_find_uncounted(heartbeat, iter(replies)),
+        error=find_error([*replies, *in_transactions, signal]),
+    )
+
+
+def _find_uncounted(heartbeat: Heartbeat, replies: Iterator[Any]) -> tuple[int, int]:
+    """Return what `_stats` has told to no counter, by the first of *replies*.
+
+    One counter that refuses for ever must not make the one beside it grow for ever,
+    so what has got to either of them is told.
+    """
+    uncounted: list[int] = []
+    for count in (heartbeat.processed, heartbeat.failed):
+        in_all, of_day, _ = [next(replies) for _ in range(3)] if count else (0, 0, 0)
+        is_refused = isinstance(in_all, Exception) and isinstance(of_day, Exception)
+        uncounted.append(count if is_refused else 0)
+    processed, failed = uncounted
+    return processed, failed
 
 
 def _parts(reply: Any) -> list[Any]:

@@ -54,6 +54,8 @@ def theirs(cluster: Cluster, console: Console) -> Theirs:
         lambda: cluster.client.zcard("retry") + cluster.client.zcard("dead") == 2
     )
     wait_until(lambda: cluster.client.hget(identity, "busy") == "1")
+    # A beat tells its counts before the jobs that ran meanwhile, so they may come late.
+    wait_until(lambda: cluster.client.get("stat:failed") == "2")
     return Theirs(cluster, sidekiq, jids)
 
 

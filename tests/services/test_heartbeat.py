@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from redis.exceptions import OutOfMemoryError
 from trio.testing import MockClock
 
 from kiq_trio._background import background
@@ -14,6 +15,8 @@ from kiq_trio._pipeline.ledger import Ledger, Run
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._wire.client import Redis
+from kiq_trio.events import Succeeded
+from kiq_trio.job import Job
 from tests.conftest import EPOCH
 from tests.unkind import UnkindServer
 
@@ -174,6 +177,40 @@ async def test_counts_that_did_not_get_through_are_told_later(
     await show.heart.beat()
 
     assert (await show.stat("processed"), await show.stat("failed")) == (6, 2)
+
+
+async def test_a_counter_of_garbage_makes_no_other_grow_and_hides_nothing(
+    autojump_clock: MockClock,
+    show: Show,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await redis.raw("SET", "stat:processed", "garbage")
+    show.ledger.processed, show.ledger.failed = 5, 2
+    show.ledger.measures.add(Job(job_class="A"), Succeeded(0.25))
+    async with background(show.heart.run, show.heart.vanish):
+        await trio.sleep(35)
+        assert await show.stat(f"processed:{DAY}") == 5
+        assert (await show.stat("failed"), await show.stat(f"failed:{DAY}")) == (2, 2)
+        assert await redis.raw("KEYS", "j|*") != []
+
+    assert caplog.text.count("Sidekiq's UI does not show us: value is not") == 1
+    assert await show.exists(NAME, "processes") == 0
+
+
+async def test_what_a_full_redis_does_not_count_is_told_once_it_does(
+    autojump_clock: MockClock, show: Show, redis: Redis, unkind: UnkindServer
+) -> None:
+    show.ledger.processed, show.ledger.failed = 5, 2
+    show.ledger.measures.add(Job(job_class="A"), Succeeded(0.25))
+    unkind.refusal = lambda _: OutOfMemoryError("OOM command not allowed")
+    await show.heart.beat()
+    unkind.refusal = lambda _: None
+    await show.heart.beat()
+
+    for name, count in {"processed": 5, "failed": 2}.items():
+        assert await show.stat(name) == await show.stat(f"{name}:{DAY}") == count
+    assert await redis.raw("KEYS", "j|*") != []
 
 
 @pytest.mark.parametrize("signal", ["TSTP", "TERM", "TTIN"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from redis.exceptions import NoPermissionError, OutOfMemoryError
 from trio.testing import MockClock
 
 from kiq_trio._background import background
@@ -17,7 +18,7 @@ from kiq_trio._services.stager import Stager
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job
 from tests.conftest import EPOCH
-from tests.unkind import Fate, UnkindServer
+from tests.unkind import Fate, UnkindServer, touches
 
 POLL = 5.0
 
@@ -282,7 +283,7 @@ async def test_an_error_that_lasts_is_logged_once_and_asked_about_again(
         assert "what is due in retry is staged again" in caplog.text
 
 
-async def test_a_list_of_processes_that_cannot_be_read_is_an_error_told_once(
+async def test_no_list_of_processes_keeps_a_due_job_from_being_staged(
     autojump_clock: MockClock,
     redis: Redis,
     unkind: UnkindServer,
@@ -293,14 +294,57 @@ async def test_a_list_of_processes_that_cannot_be_read_is_an_error_told_once(
     await schedule(redis, EPOCH, job(1), key="schedule")
     async with background(make_stager(redis, unkind).run):
         await trio.sleep(60)
+        assert await staged(redis) == ["1"]
         [error] = errors(caplog)
-        assert error.startswith("nothing is staged: WRONGTYPE")
+        assert error.startswith("those who look for due jobs cannot be counted: WRONG")
 
         await redis.raw("DEL", "processes")
         await trio.sleep(2 * POLL)
 
-        assert await staged(redis) == ["1"]
-        assert caplog.text.count("what is due is staged again") == 1
+        assert caplog.text.count("those who look for due jobs are counted again") == 1
+
+
+async def test_what_is_no_process_keeps_none_from_being_taken_off_the_list(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await redis.raw("SET", "odd", "a string")
+    await redis.raw("HSET", "alive", "info", "{}")
+    await redis.raw("SADD", "processes", "odd", "alive", "dead")
+
+    assert await make_stager(redis, unkind).stage_all() == POLL
+
+    assert await redis.raw("SMEMBERS", "processes") == [b"alive"]
+
+
+async def test_a_process_that_we_may_not_look_at_stays_on_the_list(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    await redis.raw("SADD", "processes", "dead", "hidden")
+    unkind.refusal = lambda command: (
+        NoPermissionError("this user has no permissions")
+        if touches(command, b"hidden")
+        else None
+    )
+
+    assert await make_stager(redis, unkind).stage_all() == POLL
+
+    assert await redis.raw("SMEMBERS", "processes") == [b"hidden"]
+
+
+async def test_in_a_full_redis_processes_are_counted_and_due_jobs_staged(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    for name in ("one", "other"):
+        await redis.raw("HSET", name, "info", "{}")
+        await redis.raw("SADD", "processes", name)
+    await schedule(redis, EPOCH, job(1), key="schedule")
+    unkind.refusal = lambda command: (
+        OutOfMemoryError("OOM command not allowed") if command[0] == "SET" else None
+    )
+
+    assert await make_stager(redis, unkind).stage_all() == 2 * POLL
+
+    assert await staged(redis) == ["1"]
 
 
 async def test_a_queue_and_a_set_of_one_name_are_two_troubles_and_end_apart(

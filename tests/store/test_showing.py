@@ -3,7 +3,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from kiq_trio._store.replies import read_pairs
-from kiq_trio._store.showing import Heartbeat, hide, show
+from kiq_trio._store.showing import Answer, Heartbeat, hide, show
 from kiq_trio._store.watching import read_running
 from kiq_trio._wire.client import Redis
 from tests.store.deeds import ME, names_in
@@ -29,8 +29,9 @@ async def shown(redis: Redis, key: str) -> dict[bytes, bytes]:
 
 
 async def test_a_process_is_shown_in_sidekiqs_words(redis: Redis) -> None:
-    assert await show(redis, HEARTBEAT) == []
+    answer = await show(redis, HEARTBEAT)
 
+    assert answer == Answer(signals=[], uncounted=(0, 0), error=None)
     assert await names_in(redis, "processes") == {ME}
     assert await shown(redis, ME) == {
         b"info": b'{"hostname":"host"}',
@@ -79,23 +80,42 @@ async def test_signals_are_heard_one_a_beat_in_the_order_sent(redis: Redis) -> N
     await redis.raw("LPUSH", f"{ME}-signals", "TSTP")
     await redis.raw("LPUSH", f"{ME}-signals", "TERM")
 
-    heard = [await show(redis, HEARTBEAT) for _ in range(3)]
+    heard = [(await show(redis, HEARTBEAT)).signals for _ in range(3)]
 
     assert heard == [["TSTP"], ["TERM"], []]
 
 
-async def test_what_redis_refuses_is_raised(redis: Redis) -> None:
-    await redis.raw("SET", "processes", "a string")
-
-    with pytest.raises(ResponseError, match="WRONGTYPE"):
-        await show(redis, HEARTBEAT)
-
-
-async def test_a_signal_is_heeded_even_if_nothing_can_be_shown(redis: Redis) -> None:
+async def test_what_redis_refuses_is_told_and_all_else_is_shown(redis: Redis) -> None:
     await redis.raw("SET", "processes", "a string")
     await redis.raw("LPUSH", f"{ME}-signals", "TERM")
 
-    assert await show(redis, HEARTBEAT) == ["TERM"]
+    answer = await show(redis, HEARTBEAT)
+
+    assert "WRONGTYPE" in str(answer.error)
+    assert answer.signals == ["TERM"]
+    assert answer.uncounted == (0, 0)
+    assert (await shown(redis, ME))[b"busy"] == b"1"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "uncounted"),
+    [
+        (["stat:processed"], (0, 0)),
+        (["stat:failed:2026-11-22"], (0, 0)),
+        (["stat:processed", "stat:processed:2026-11-22"], (5, 0)),
+        (["stat:failed", "stat:failed:2026-11-22"], (0, 2)),
+    ],
+)
+async def test_only_what_no_counter_has_taken_is_uncounted(
+    redis: Redis, spoilt: list[str], uncounted: tuple[int, int]
+) -> None:
+    for key in spoilt:
+        await redis.raw("SET", key, "garbage")
+
+    answer = await show(redis, HEARTBEAT)
+
+    assert isinstance(answer.error, ResponseError)
+    assert answer.uncounted == uncounted
 
 
 async def test_who_hides_is_gone_at_once(redis: Redis) -> None:
