@@ -23,6 +23,7 @@ MOST_RETRIES = 10_000
 Anything can stand there, and the delay before a retry grows with its fourth power.
 """
 
+_COUNT = re.compile(r"[0-9]{1,20}")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?")
 _SPACED_ZONE = re.compile(r" (?=[+-]\d\d:?\d\d$)")
 
@@ -78,5 +79,17 @@ def read_retry(value: Any) -> bool | int | None:
         return value
     if type(value) is int:
         return min(max(value, 0), MOST_RETRIES)
-    # Sidekiq takes anything else that is true, such as "5", for its default.
-    return bool(value)
+    # Sidekiq takes anything else for its default, "5" and, in Ruby, "" as well.
+    return True
+
+
+def read_count(value: Any) -> int | None:
+    """Return how often a job was retried, by what its payload says; None if nothing.
+
+    Whatever its size: who computes with it goes by `MOST_RETRIES`.
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return int(value) if type(value) is str and _COUNT.fullmatch(value) else None

@@ -6,7 +6,13 @@ from typing import Any, Self
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._fields import MILLISECONDS_FROM, MOST_RETRIES, read_retry, read_time
+from kiq_trio._fields import (
+    MILLISECONDS_FROM,
+    MOST_RETRIES,
+    read_count,
+    read_retry,
+    read_time,
+)
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 
 Retries = bool | int | None
@@ -38,7 +44,8 @@ class Job:
             since Sidekiq would move the job a second time (wire.md §2.4).
         duplicate_of: the jid of the job that kept this one out, since it is unique
             and equal; told by `enqueue`, never stored.
-        rest: all other fields of the payload, under their names on the wire.
+        rest: all other fields of the payload, under their names on the wire; also a
+            `jid` or a `retry` that is not what it is read as, such as 5 or "5".
     """
 
     job_class: str
@@ -112,12 +119,21 @@ class Job:
             args = ()
         elif type(args) is not list and type(args) is not tuple:
             raise DecodeError(f"args is {args!r}, not an array")
+        given = rest.pop("retry", None)
+        retry = read_retry(given)
+        # What is not taken as it stands is only read so, and written as it was.
+        if retry is not given:
+            rest["retry"] = given
+        if type(jid) is not str:
+            if jid is not None:
+                rest["jid"] = jid
+            jid = ""
         return cls(
             job_class=job_class,
             args=args,
             queue=queue if type(queue) is str and queue else "default",
-            jid=jid if type(jid) is str else "",
-            retry=read_retry(rest.pop("retry", None)),
+            jid=jid,
+            retry=retry,
             at=at if isinstance(at, int | float) else None,
             rest=rest,
         )
@@ -147,7 +163,16 @@ class Job:
         if self.retry is not None:
             fields["retry"] = self.retry
         fields.update(self.rest)
+        if "retry" in self.rest or "jid" in self.rest:
+            self._overrule(fields)
         return fields
+
+    def _overrule(self, fields: dict[str, Any]) -> None:
+        """Take back what `rest` says in other words, if another has been said since."""
+        if "retry" in self.rest and self.retry != read_retry(self.rest["retry"]):
+            fields["retry"] = self.retry
+        if self.jid:
+            fields["jid"] = self.jid
 
     def encode(self) -> bytes:
         """Return the payload to store.
@@ -168,6 +193,8 @@ class Job:
         """
         own = {name: fields.pop(name) for name in _ATTRIBUTES & fields.keys()}
         rest = {**self.rest, **fields}
+        for name in own:
+            rest.pop(name, None)
         for name, value in fields.items():
             if value is None:
                 del rest[name]
@@ -195,8 +222,8 @@ class Job:
         It is -1 while somebody has it run again by hand after its first failure,
         so that the next one counts as that once more (wire.md §2.6).
         """
-        count = self.rest.get("retry_count")
-        return min(max(count, -1), MOST_RETRIES) if type(count) is int else None
+        count = read_count(self.rest.get("retry_count"))
+        return None if count is None else min(max(count, -1), MOST_RETRIES)
 
     @property
     def expires_at(self) -> float | None:

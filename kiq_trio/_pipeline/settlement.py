@@ -22,7 +22,7 @@ import attrs
 
 from kiq_trio import encoder
 from kiq_trio._faults import LONGEST_RETRY_FOR, plain
-from kiq_trio._fields import WriteTime, to_ms
+from kiq_trio._fields import WriteTime, read_count, to_ms
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, Retries
@@ -191,9 +191,13 @@ def record_failure(job: Job, error: BaseException, written: float) -> Job:
         "error_message": describe(error),
         "error_class": name_class(error),
     }
-    count = job.retry_count
+    # Not `job.retry_count`, which is fit to compute with: what was counted goes on.
+    count = read_count(job.rest.get("retry_count"))
     if count is None:
-        fields |= {"failed_at": written, "retry_count": 0}
+        fields["retry_count"] = 0
+        # Whoever left a count that is none had seen a failure.
+        if job.rest.get("retry_count") is None or job.failed_at is None:
+            fields["failed_at"] = written
     else:
         fields |= {"retried_at": written, "retry_count": count + 1}
     lines = job.rest.get("backtrace")

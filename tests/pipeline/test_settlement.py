@@ -110,6 +110,34 @@ def test_a_first_failure_that_was_run_again_by_hand_comes_once_more() -> None:
     assert (kept["failed_at"], kept["retry_count"]) == (5, 0)
 
 
+@pytest.mark.parametrize(
+    ("count", "after"),
+    [(20_000, 20_001), (10**40, 10**40 + 1), ("4", 5), (4.0, 5), ("?", 0), (-3, -2)],
+)
+def test_failures_are_counted_on_from_what_others_counted(
+    count: Any, after: int
+) -> None:
+    job = Job(
+        job_class="A", retry=10_000, rest={"failed_at": 5.5, "retry_count": count}
+    )
+
+    kept = fields(fail(job))
+
+    assert (kept["retry_count"], kept["failed_at"]) == (after, 5.5)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"jid": 12345}, {"retry": 20_000}, {"retry": "5"}, {"retry": 2.5}, {"retry": -1}],
+)
+def test_a_failure_leaves_what_others_said_in_their_way(odd: dict[str, Any]) -> None:
+    job = Job.from_map({"class": "A", "args": [1], "queue": "q", **odd})
+
+    kept = fields(fail(job))
+
+    assert kept | odd == kept
+
+
 @pytest.mark.parametrize(("retry", "runs"), [(0, 1), (1, 2), (3, 4), (True, 26)])
 def test_a_job_runs_once_more_than_it_is_retried(retry: Any, runs: int) -> None:
     job = Job(job_class="A", retry=retry)

@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -247,7 +248,10 @@ def test_a_field_that_is_set_to_none_is_gone() -> None:
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [(True, True), (False, False), (5, 5), (-1, 0), ("5", True), (None, None)],
+    [
+        *[(True, True), (False, False), (5, 5), (-1, 0), (None, None)],
+        *[("5", True), ("", True), (2.5, True)],
+    ],
 )
 def test_retry_is_read_as_sidekiq_reads_it(written: Any, read: Any) -> None:
     assert Job.from_map({"class": "A", "retry": written}).retry == read
@@ -264,6 +268,49 @@ def test_numbers_of_retries_without_measure_are_taken_for_many() -> None:
 
     assert (job.retry, job.retry_count) == (10_000, 10_000)
     assert job.set(retry_count=-(10**90)).retry_count == -1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"jid": 12345},
+        {"jid": ["a"]},
+        {"retry": 20_000},
+        {"retry": -1},
+        {"retry": "5"},
+        {"retry": 2.5},
+        {"retry": ""},
+        {"retry_count": 20_000},
+        {"retry_count": "4"},
+    ],
+)
+def test_what_is_only_read_in_our_way_is_written_as_it_was(odd: dict[str, Any]) -> None:
+    given = {"class": "A", "args": [], "queue": "q", "retry": True, "x": None, **odd}
+
+    job = Job.from_map(given)
+
+    assert json.loads(job.encode()) == given
+    assert json.loads(job.set(bid="b").encode()) == {**given, "bid": "b"}
+
+
+def test_what_is_said_anew_takes_the_place_of_what_was_written() -> None:
+    job = Job.from_map({"class": "A", "jid": 5, "retry": "5"})
+
+    set_anew = job.set(jid="b", retry=True).to_map()
+    made_anew = attrs.evolve(job, jid="b", retry=3).to_map()
+
+    assert (set_anew["jid"], set_anew["retry"]) == ("b", True)
+    assert (made_anew["jid"], made_anew["retry"]) == ("b", 3)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(4, 4), ("4", 4), (4.0, 4), (4.5, None), ("four", None), (True, None)],
+)
+def test_retries_are_counted_on_from_any_number(written: Any, read: Any) -> None:
+    job = Job(job_class="A", rest={"retry_count": written})
+
+    assert job.retry_count == read
 
 
 def test_setting_a_field_leaves_the_job_as_it_was() -> None:
