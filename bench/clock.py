@@ -1,11 +1,14 @@
-"""Measuring a piece of work: the time it takes, and the CPU time of this process."""
+"""Measuring a piece of work: time, CPU, what went to Redis; in interleaved rounds."""
 
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Self
+from typing import Self, TypeAlias
 
 import attrs
+
+Row: TypeAlias = dict[str, float]
+"""Figures by name; `bench.table` knows what each is called and how it is written."""
 
 
 @attrs.frozen
@@ -16,11 +19,17 @@ class Sample:
         count: how many jobs, or operations, there were.
         seconds: how long they took.
         cpu: how many seconds of CPU this process spent on them.
+        redis_cpu: how many Redis spent.
+        trips: how often Redis found something to read on a connection: round trips.
+        commands: how many commands it ran, those inside of scripts included.
     """
 
     count: int
     seconds: float
     cpu: float
+    redis_cpu: float = 0.0
+    trips: int = 0
+    commands: int = 0
 
     @property
     def rate(self) -> float:
@@ -31,6 +40,16 @@ class Sample:
     def cpu_us(self) -> float:
         """CPU microseconds per operation."""
         return self.cpu / self.count * 1e6
+
+    def row(self) -> Row:
+        """Return the figures, per operation."""
+        return {
+            "rate": self.rate,
+            "cpu_us": self.cpu_us,
+            "redis_us": self.redis_cpu / self.count * 1e6,
+            "trips": self.trips / self.count,
+            "commands": self.commands / self.count,
+        }
 
 
 @attrs.define
@@ -54,40 +73,41 @@ class Stopwatch:
         )
 
 
-@attrs.frozen
-class Median:
-    """What many rounds of one case came to.
-
-    Attributes:
-        rate: median operations per second.
-        best: highest operations per second.
-        cpu_us: median CPU microseconds per operation.
-        least_us: lowest of them.
-    """
-
-    rate: float
-    best: float
-    cpu_us: float
-    least_us: float
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Self:
-        """Return the medians of *samples*."""
-        rates = [sample.rate for sample in samples]
-        costs = [sample.cpu_us for sample in samples]
-        return cls(
-            statistics.median(rates), max(rates), statistics.median(costs), min(costs)
-        )
+Case: TypeAlias = Callable[[], Awaitable[Sample]]
+Rounds: TypeAlias = dict[str, list[Sample]]
+"""What each case came to, round by round."""
 
 
-Case = Callable[[], Awaitable[Sample]]
-
-
-async def interleave(cases: Mapping[str, Case], rounds: int) -> dict[str, Median]:
+async def interleave(cases: Mapping[str, Case], rounds: int) -> Rounds:
     """Measure *cases* in turns, so that a slow minute hits all of them alike."""
-    samples: dict[str, list[Sample]] = {name: [] for name in cases}
+    samples: Rounds = {name: [] for name in cases}
     for turn in range(rounds):
         names = list(cases)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             samples[name].append(await cases[name]())
-    return {name: Median.of(found) for name, found in samples.items()}
+    return samples
+
+
+def medians(rounds: Rounds, against: str | None = None) -> dict[str, Row]:
+    """Return a row for each case; figures are medians of its rounds.
+
+    Args:
+        rounds: what `interleave` found.
+        against: a case of which the CPU time of all others is a multiple, taken
+            round by round, for the machine may be faster in one than in another.
+    """
+    rows = {}
+    for name, samples in rounds.items():
+        each = [sample.row() for sample in samples]
+        row = {key: statistics.median(one[key] for one in each) for key in each[0]}
+        row["best"] = max(sample.rate for sample in samples)
+        row["least_us"] = min(sample.cpu_us for sample in samples)
+        if against is not None:
+            row["ratio"] = _ratio(samples, rounds[against])
+        rows[name] = row
+    return rows
+
+
+def _ratio(samples: Sequence[Sample], bases: Sequence[Sample]) -> float:
+    pairs = zip(samples, bases, strict=True)
+    return statistics.median(one.cpu_us / base.cpu_us for one, base in pairs)

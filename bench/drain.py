@@ -1,4 +1,4 @@
-"""Draining a queue of no-op jobs: the bare loop, and kiq_trio with all it does."""
+"""Draining a queue: the bare loop, and kiq_trio with all it does."""
 
 import functools
 import logging
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import trio
-
-from bench.clock import Case, Sample, Stopwatch
-from kiq_trio import Kiq, encoder, worker
+from bench.clock import Case, Sample, interleave, medians
+from bench.loads import LOADS, NOOP, Load, Tally
+from bench.meter import Meter
+from bench.site import Site
+from bench.table import Table
+from kiq_trio import Kiq, encoder
 from kiq_trio._store.fetching import fetch
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import leave, register
@@ -17,16 +19,43 @@ from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import open_redis
 from kiq_trio._wire.servers import server_from_url
 
-PADDING = "x" * 180
-"""Makes a payload about 300 bytes long."""
+CONCURRENCY = 25
+BARE = "bare loop"
+SHOWN = ("rate", "best", "cpu_us", "least_us", "redis_us", "trips", "commands", "ratio")
 
 
-async def fill(url: str, count: int) -> None:
-    """Put *count* no-op jobs into an empty queue."""
-    async with Kiq(redis_url=url, server=False) as kiq:
-        await kiq.redis.flushall()
-        jobs = [{"class": "noop", "args": [n, PADDING]} for n in range(count)]
-        await kiq.enqueue_many(jobs)
+async def measure(site: Site) -> Table:
+    """Measure all kinds of jobs beside the bare loop."""
+    rounds = await interleave(cases(site), site.rounds)
+    return Table(
+        f"Drain {site.jobs:,} jobs, {CONCURRENCY} at once",
+        "Per job. The bare loop fetches, decodes, awaits and sends one HDEL a batch.",
+        medians(rounds, BARE),
+        SHOWN,
+    )
+
+
+def cases(site: Site) -> dict[str, Case]:
+    """Return the cases of this measurement by name."""
+    given = (site.url, site.jobs, CONCURRENCY)
+    return {
+        BARE: functools.partial(bare, *given),
+        "no-op": functools.partial(whole, *given),
+        "no-op, logged to a file": functools.partial(logged, *given, site.folder),
+        **{n: functools.partial(drain, load, *given) for n, load in LOADS.items()},
+    }
+
+
+async def fill(url: str, count: int, load: Load = NOOP) -> None:
+    """Put *count* jobs into an empty Redis."""
+    await empty(url)
+    await load.fill(url, count)
+
+
+async def empty(url: str) -> None:
+    """Delete all that is in Redis."""
+    async with open_redis(server_from_url(url)) as redis:
+        await redis.send([("FLUSHALL",)])
 
 
 async def bare(url: str, count: int, concurrency: int) -> Sample:
@@ -43,7 +72,7 @@ async def bare(url: str, count: int, concurrency: int) -> Sample:
     async with open_redis(server_from_url(url), scripts=SCRIPTS) as redis:
         await register(redis, "bare")
         await redis.wait_up()
-        watch = Stopwatch.start()
+        meter = Meter(url)
         done = call = 0
         while done < count:
             call += 1
@@ -60,30 +89,34 @@ async def bare(url: str, count: int, concurrency: int) -> Sample:
                 await workers[fields["class"]](*fields["args"])
             await redis.send([("HDEL", backup_key("bare"), *(j.id for j in jobs))])
             done += len(jobs)
-        sample = watch.stop(count)
+        sample = meter.stop(count)
         await leave(redis, "bare")
     return sample
 
 
 async def whole(url: str, count: int, concurrency: int) -> Sample:
-    """Drain the queue with a `Kiq` and everything that is on by default."""
+    """Drain no-op jobs with a `Kiq` and everything that is on by default."""
     await fill(url, count)
-    done = 0
-    all_done = trio.Event()
+    return await work_off(NOOP, url, count, concurrency)
 
-    @worker()
-    async def noop(n: int, padding: str) -> None:  # noqa: ARG001 - as a job has.
-        nonlocal done
-        done += 1
-        if done == count:
-            all_done.set()
 
-    queues = {"default": concurrency}
-    async with Kiq(redis_url=url, workers=[noop], queues=queues) as kiq:
-        watch = Stopwatch.start()
-        await all_done.wait()
+async def drain(load: Load, url: str, count: int, concurrency: int) -> Sample:
+    """The same with jobs of another kind."""
+    await fill(url, count, load)
+    return await work_off(load, url, count, concurrency)
+
+
+async def work_off(load: Load, url: str, count: int, concurrency: int) -> Sample:
+    """Run *count* jobs that are in Redis, until the last is settled."""
+    tally = Tally(count)
+    made, queues = load.make(tally), {"default": concurrency}
+    async with Kiq(redis_url=url, workers=[made], queues=queues, **load.options) as kiq:
+        meter = Meter(url)
+        await tally.all_done.wait()
+        # The last batch is settled while we look now and then whether it is.
+        meter.lap()
         await kiq.wait_idle()
-        return watch.stop(count)
+        return meter.stop(count)
 
 
 async def logged(url: str, count: int, concurrency: int, folder: Path) -> Sample:
@@ -98,21 +131,9 @@ def _logging_to(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    logger.propagate = False
     try:
         yield
     finally:
         logger.setLevel(logging.WARNING)
         logger.removeHandler(handler)
-        logger.propagate = True
         handler.close()
-
-
-def cases(url: str, count: int, concurrency: int, folder: Path) -> dict[str, Case]:
-    """Return the cases of this measurement by name."""
-    given = (url, count, concurrency)
-    return {
-        "bare loop": functools.partial(bare, *given),
-        "kiq_trio, logger at WARNING": functools.partial(whole, *given),
-        "kiq_trio, logger at INFO to a file": functools.partial(logged, *given, folder),
-    }

@@ -50,5 +50,5 @@ def test_the_benchmarks_run_by_one_command() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    for title in ("Drain", "Enqueue", "Idle"):
+    for title in ("Drain", "Enqueue", "Idle", "Unix socket"):
         assert f"\n{title}" in done.stdout

@@ -1,0 +1,32 @@
+"""All measurements by the names they are chosen by."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from bench import drain, enqueue, resting, spread
+from bench.site import Site
+from bench.table import Table
+
+Group: TypeAlias = Callable[[Site], Awaitable[Table]]
+
+GROUPS: dict[str, Group] = {
+    "drain": drain.measure,
+    "enqueue": enqueue.measure,
+    "idle": resting.measure,
+    "concurrency": spread.measure_concurrency,
+    "transport": spread.measure_transport,
+}
+
+
+def known(name: str) -> str:
+    """Return *name* if there is such a group.
+
+    Raises:
+        ArgumentTypeError: there is none.
+    """
+    if name not in GROUPS:
+        raise ArgumentTypeError(
+            f"no group is called {name}; there are {', '.join(GROUPS)}"
+        )
+    return name
