@@ -10,18 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kiq_trio._fields import read_time
+from kiq_trio._unwrapping import MAILERS, WRAPPERS
 from kiq_trio.job import Job
-
-_WRAPPERS = frozenset(
-    {
-        "Sidekiq::ActiveJob::Wrapper",
-        "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
-    }
-)
-"""The classes whose arguments are Rails' envelope (wire.md §1.5)."""
 
 _RAW_HTML = re.compile(r"[<>]")
 _NO_CLASS = re.compile(r"[<>|/]")
+
+_MAIL = 3
+"""Where the arguments of a mail are, after its mailer, its method and how to send."""
 
 LONGEST_RETRY_FOR = 1_000_000_000
 """Seconds; Sidekiq refuses more (wire.md §1.1)."""
@@ -65,18 +61,49 @@ _SHOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """What breaks the page of a single job, or is refused by Sidekiq's client."""
 
-_DELICATE = frozenset({*_LISTED, *_SHOWN, "encrypt"})
+_DELICATE = frozenset({*_LISTED, *_SHOWN, "encrypt", "wrapped"})
 
 
 def find_fault(job: Job) -> str | None:
     """Return what breaks a list that *job* is shown in; None if nothing does."""
     rest = job.rest
-    if not job.args:
-        if job.job_class in _WRAPPERS:
-            return "args is empty, and not the envelope of Active Job"
-        if rest.get("encrypt"):
-            return "args is empty, and encrypt is set"
+    if job.job_class in WRAPPERS:
+        fault = find_in_envelope(job.job_class, job.args, rest.get("wrapped"))
+        if fault is not None:
+            return fault
+    elif not job.args and rest.get("encrypt"):
+        return "args is empty, and encrypt is set"
     return _find(rest, _LISTED)
+
+
+def find_in_envelope(job_class: Any, args: Any, wrapped: Any) -> str | None:
+    """Return what is wrong with an envelope of Active Job; None if it is none.
+
+    Sidekiq's UI opens it without a look (wire.md §1.5).
+    """
+    if job_class not in WRAPPERS:
+        return None
+    if not isinstance(args, list | tuple) or not args:
+        return "args is empty, and not the envelope of Active Job"
+    first = args[0]
+    # Those who named the class there, before there was `wrapped`, had no envelope.
+    if not wrapped and first not in MAILERS:
+        return None
+    if not isinstance(first, Mapping):
+        return f"args must hold the envelope of Active Job, got {first!r}"
+    return _find_in_mail(wrapped, first.get("arguments"))
+
+
+def _find_in_mail(wrapped: Any, arguments: Any) -> str | None:
+    """Return what is wrong with a mail of Rails'; None if it is none."""
+    if wrapped not in MAILERS:
+        return None
+    if not isinstance(arguments, list | tuple):
+        return f"arguments of {wrapped} must be a list, got {arguments!r}"
+    has_its_own = len(arguments) > _MAIL and isinstance(arguments[_MAIL], Mapping)
+    if wrapped == MAILERS[1] and not has_its_own:
+        return f"arguments of {wrapped} lack those of the mail, got {arguments!r}"
+    return None
 
 
 def find_own_fault(job: Job) -> str | None:
@@ -115,27 +142,6 @@ def missing_times(fields: Mapping[str, Any], written: float) -> dict[str, float]
     count = fields.get("retry_count")
     if type(count) is int and count > 0 and read_time(fields.get("retried_at")) is None:
         missing["retried_at"] = written
-    return missing
-
-
-def missing_in_dead(
-    fields: Mapping[str, Any], written: float, queue: str
-) -> dict[str, Any]:
-    """Return what else Sidekiq's pages of the dead want to be said by a payload.
-
-    It may be no job at all, as long as it is a JSON object (wire.md §8.2).
-
-    Args:
-        fields: what the payload says.
-        written: the time, as our Sidekiq writes it.
-        queue: the one it came from, if it does not say.
-    """
-    missing: dict[str, Any] = dict(missing_times(fields, written))
-    if type(fields.get("queue")) is not str:
-        missing["queue"] = queue
-    tags = fields.get("tags")
-    if tags is not None and not isinstance(tags, list):
-        missing["tags"] = [str(tags)]
     return missing
 
 

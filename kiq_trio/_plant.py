@@ -135,7 +135,7 @@ def build_plant(
         "settler": settler,
         "broadcast": broadcast,
         "ledger": ledger,
-        "gate": Gate(tools.now, recalls, Closed(config.closed)),
+        "gate": Gate(tools.now, recalls, Closed(config.closed, config.write_time)),
         "failures": Failures(
             workers=config.workers,
             on_death=config.on_death,

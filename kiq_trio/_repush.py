@@ -11,12 +11,13 @@ from typing import Any
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._faults import find_fault, missing_in_dead
-from kiq_trio.errors import DecodeError, EncodeError
+from kiq_trio._faults import find_fault, find_in_envelope
+from kiq_trio._mending import change, find_changes, restore
+from kiq_trio.errors import DecodeError
 from kiq_trio.job import Job
 
-DEFAULT_QUEUE = "default"
-"""Where a job is run that does not say (wire.md §1.1)."""
+_GONE = frozenset({"at", "enqueued_at"})
+"""What stands in no payload of `schedule` (wire.md §1.1, §2.4)."""
 
 
 @attrs.frozen
@@ -49,7 +50,7 @@ def repush(
         DecodeError: it is no job.
         EncodeError: it cannot be written again in JSON that Ruby reads.
     """
-    fields = _read(payload)
+    fields = _read(restore(payload))
     job = Job.from_map(fields)
     fault = find_fault(job)
     if fault is not None:
@@ -67,37 +68,37 @@ def repush(
     return Repushed(job.queue, encoder.encode(fields))
 
 
-def put_off(payload: bytes) -> bytes:
+def put_off(payload: bytes, written: float, queue: str) -> bytes:
     """Return what goes to `schedule`, where no job says when it was enqueued.
 
+    The rest keeps its bytes, unless a page could not show it so.
+
+    Args:
+        payload: as it was fetched.
+        written: the time, as our Sidekiq writes it.
+        queue: where it was fetched, if it does not say.
+
     Raises:
-        DecodeError: it is no JSON object.
+        DecodeError: it is no JSON object, or no page can show it.
         EncodeError: it cannot be written again in JSON that Ruby reads.
     """
     fields = _read(payload)
-    fields.pop("at", None)
-    fields.pop("enqueued_at", None)
-    return encoder.encode(fields)
-
-
-def give_up(payload: bytes, written: float, *, queue: str = DEFAULT_QUEUE) -> bytes:
-    """Return what goes to `dead`: as it is, with what Sidekiq's pages want of it.
-
-    A queue, the times of a failure, and tags in a list: the set keeps it for half a
-    year, and so long its pages would break (wire.md §8.2). What is no JSON object they
-    show as it is.
-
-    Args:
-        payload: as it lay somewhere.
-        written: the time, as our Sidekiq writes it.
-        queue: the one it came from, if it does not say.
-    """
-    try:
-        fields = _read(payload)
-        missing = missing_in_dead(fields, written, queue)
-        return encoder.encode(fields | missing) if missing else payload
-    except (DecodeError, EncodeError):
-        return payload
+    fault = find_in_envelope(
+        fields.get("class"), fields.get("args"), fields.get("wrapped")
+    )
+    if fault is not None:
+        raise DecodeError(fault)
+    for name in _GONE:
+        fields.pop(name, None)
+    changes = find_changes(fields, fields.get("args"), written)
+    named = fields.get("queue")
+    if not isinstance(named, str) or not named:
+        changes["queue"] = queue
+    if changes:
+        return encoder.encode(change(fields, changes))
+    # Raises what Ruby could not read, as the other way does.
+    encoder.check(fields)
+    return encoder.cut(payload, _GONE)
 
 
 def _read(payload: bytes) -> dict[str, Any]:

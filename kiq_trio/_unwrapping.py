@@ -7,18 +7,22 @@ Sidekiq packs the backtrace of a failure (wire.md §1.4).
 import base64
 import binascii
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kiq_trio import encoder
 from kiq_trio.errors import DecodeError
 from kiq_trio.job import Job
 
-_WRAPPERS = (
+WRAPPERS = (
     "Sidekiq::ActiveJob::Wrapper",
     "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
 )
-_MAILERS = ("ActionMailer::DeliveryJob", "ActionMailer::MailDeliveryJob")
+"""The classes whose arguments are Rails' envelope (wire.md §1.5)."""
+
+MAILERS = ("ActionMailer::DeliveryJob", "ActionMailer::MailDeliveryJob")
+"""Rails' jobs of which Sidekiq's UI shows what they wrap in turn."""
+
 _MARK = "_aj_"
 _OF_A_MODEL = "_aj_globalid"
 _MOST = 2**22
@@ -30,11 +34,11 @@ def display_class(job: Job) -> str:
     shown = job.rest.get("display_class")
     if isinstance(shown, str) and shown:
         return shown
-    if job.job_class not in _WRAPPERS:
+    if job.job_class not in WRAPPERS:
         return job.job_class
     inner = _inner(job)
     name = job.rest.get("wrapped") or inner.get("job_class") or job.job_class
-    if name in _MAILERS:
+    if name in MAILERS:
         # They are all of one class; which mail it is are their first arguments.
         mailer = _arguments(inner)[:2]
         return "#".join(map(str, mailer)) if len(mailer) == 2 else str(name)
@@ -46,7 +50,7 @@ def display_args(job: Job) -> list[Any]:
 
     Without the marks of Active Job; the last one is left out if it is encrypted.
     """
-    if job.job_class not in _WRAPPERS:
+    if job.job_class not in WRAPPERS:
         args = list(job.args)
         if job.rest.get("encrypt") and args:
             args[-1] = "[encrypted data]"
@@ -54,26 +58,33 @@ def display_args(job: Job) -> list[Any]:
     inner = _inner(job)
     args = [_unmark(one) for one in _arguments(inner)]
     name = job.rest.get("wrapped") or inner.get("job_class")
-    return args[3:] if name in _MAILERS else args
+    return args[3:] if name in MAILERS else args
 
 
 def read_backtrace(value: Any) -> list[str] | None:
     """Return the lines of an `error_backtrace` of any Sidekiq; None if it is none."""
-    lines = value if isinstance(value, list) else _unpack(value)
-    if not isinstance(lines, list):
+    lines = value if isinstance(value, list) else unpack_lines(value)
+    if lines is None:
         return None
     # So that Sidekiq's UI shows `<module>`, we store it escaped.
     return [str(one).replace("&lt;", "<").replace("&gt;", ">") for one in lines]
 
 
-def _unpack(value: Any) -> Any:
+def pack_lines(lines: Iterable[str]) -> str:
+    """Return the lines of a backtrace as Sidekiq stores them."""
+    return base64.b64encode(zlib.compress(encoder.encode(list(lines)))).decode()
+
+
+def unpack_lines(value: Any) -> list[Any] | None:
+    """Return what `pack_lines` was given; None if that is not so."""
     if not isinstance(value, str):
         return None
     try:
         packed = base64.b64decode(value)
-        return encoder.decode(zlib.decompressobj().decompress(packed, _MOST))
+        lines = encoder.decode(zlib.decompressobj().decompress(packed, _MOST))
     except (binascii.Error, zlib.error, ValueError, DecodeError):
         return None
+    return lines if isinstance(lines, list) else None
 
 
 def _inner(job: Job) -> Mapping[str, Any]:

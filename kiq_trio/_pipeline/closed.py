@@ -10,7 +10,10 @@ from collections.abc import Collection
 
 import attrs
 
+from kiq_trio._fields import WriteTime, to_ms
+from kiq_trio._mending import give_up
 from kiq_trio._repush import put_off
+from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Kill, Later, Settlement
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
@@ -31,9 +34,11 @@ class Closed:
 
     Attributes:
         fields: those of a payload that ask for it.
+        write_time: how our Sidekiq writes times.
     """
 
     fields: Collection[str]
+    write_time: WriteTime = to_ms
     _told: set[tuple[str, str]] = attrs.field(factory=set, init=False)
 
     def find(self, job: Job) -> str | None:
@@ -44,14 +49,19 @@ class Closed:
                 return name
         return None
 
-    def put_off(self, job: Job, payload: bytes, field: str, now: float) -> Settlement:
+    def put_off(
+        self, job: Job, delivery: Delivery, field: str, now: float
+    ) -> Settlement:
         """Return where *job* goes, as it is but for when it was enqueued."""
         self._tell(job.job_class, field)
+        payload, queue = delivery.payload, delivery.queue
+        written = self.write_time(now)
         try:
-            later = put_off(payload)
+            later = put_off(payload, written, queue)
         except (DecodeError, EncodeError) as error:
             logger.error("job %s cannot be put off as it is: %s", job.jid, error)
-            return Kill(now, payload, lock_of(job))
+            given_up = give_up(payload, written, queue=queue)
+            return Kill(now, given_up, lock_of(job))
         lock = lock_of(job, delay=PUT_OFF_FOR)
         return Later(now + PUT_OFF_FOR, later, lock)
 

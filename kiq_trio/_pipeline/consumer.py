@@ -5,6 +5,7 @@ import logging
 import attrs
 import trio
 
+from kiq_trio._mending import give_up
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.gate import Gate
@@ -13,7 +14,6 @@ from kiq_trio._pipeline.recalls import Recall, is_meant
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
-from kiq_trio._repush import give_up
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.errors import DecodeError
@@ -139,7 +139,7 @@ class Consumer:
         if refusal is not None:
             self._end(delivery, job, refusal, _ack(job))
             return None
-        elsewhere = self.gate.put_off(job, delivery.payload)
+        elsewhere = self.gate.put_off(job, delivery)
         if elsewhere is not None:
             # No run, and nothing that anybody should count.
             self.settler.add(delivery, elsewhere)

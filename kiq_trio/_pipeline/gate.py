@@ -6,6 +6,7 @@ import attrs
 
 from kiq_trio._pipeline.closed import Closed
 from kiq_trio._pipeline.recalls import Recalls
+from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Settlement
 from kiq_trio.events import Aborted
 from kiq_trio.job import Job
@@ -43,12 +44,12 @@ class Gate:
                 return Aborted("cancelled", detail=recall.reason)
         return None
 
-    def put_off(self, job: Job, payload: bytes) -> Settlement | None:
+    def put_off(self, job: Job, delivery: Delivery) -> Settlement | None:
         """Return where *job* goes if it cannot be run here; None if it can."""
         field = self.closed.find(job)
         if field is None:
             return None
-        return self.closed.put_off(job, payload, field, self.now())
+        return self.closed.put_off(job, delivery, field, self.now())
 
     def seconds_left(self, deadline: float) -> float:
         """Return for how long a job may run whose deadline that is."""

@@ -11,19 +11,18 @@ Retries are used up by their number, or with `retry_for` by the time since the f
 failure. A worker may say so earlier, by KILL; DISCARD keeps a job out of every set.
 """
 
-import base64
 import enum
 import traceback
-import zlib
 from collections.abc import Callable
 from typing import Any, TypeAlias, assert_never
 
 import attrs
 
-from kiq_trio import encoder
-from kiq_trio._faults import LONGEST_RETRY_FOR, plain
+from kiq_trio._faults import LONGEST_RETRY_FOR, find_in_envelope, plain
 from kiq_trio._fields import WriteTime, read_count, to_ms
+from kiq_trio._mending import give_up, mend
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
+from kiq_trio._unwrapping import pack_lines
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, Retries
 from kiq_trio.spans import is_span
@@ -98,8 +97,10 @@ def settle(
         case Snoozed(seconds=seconds):
             # In `schedule` no job says when it was enqueued (wire.md §1.1).
             at = given.now + seconds
-            put_off = _put_off(_presentable(job), at).set(enqueued_at=None)
-            return Later(at, put_off.encode(), _kept_lock(job, seconds))
+            if not _can_be_shown(job):
+                return _kill(job, given)
+            sleeping = mend(job.set(enqueued_at=None), given.write_time(given.now))
+            return Later(at, _put_off(sleeping, at).encode(), _kept_lock(job, seconds))
         case Failed(error=error):
             return place(assess(job, error, given), given, wish)
         case _:
@@ -120,7 +121,7 @@ def assess(job: Job, error: BaseException, given: Circumstances) -> Failure:
     if limit is None:
         return Failure(job, error, Course.UNWANTED)
     written = given.write_time(given.now)
-    job = record_failure(_presentable(job), error, written)
+    job = mend(record_failure(job, error, written), written)
     is_over = _is_exhausted(job, limit, given.now)
     if job.failed_at is None:
         # Whoever counted before us forgot it, and the UI cannot do without.
@@ -136,7 +137,10 @@ def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement
     if failure.course is Course.EXHAUSTED or wish is KILL:
         if job.rest.get("dead") is False:
             return Ack(lock_of(job))
-        return Kill(given.now, job.encode(), lock_of(job))
+        return _kill(job, given)
+    if not _can_be_shown(job):
+        # No list could show it, and whoever finds it due would give it up.
+        return _kill(job, given)
     usual = retry_delay(job.retry_count or 0, given.random)
     delay = (usual if wish is None else wish) * given.retry_factor
     at = given.now + delay
@@ -146,12 +150,13 @@ def place(failure: Failure, given: Circumstances, wish: RetryWish) -> Settlement
     return Retry(at, job.encode(), _kept_lock(job, delay))
 
 
-def _presentable(job: Job) -> Job:
-    """Return *job* as the lists of Sidekiq's UI can show it, whoever has written it."""
-    tags = job.rest.get("tags")
-    if tags is None or isinstance(tags, list):
-        return job
-    return job.set(tags=[str(tags)])
+def _can_be_shown(job: Job) -> bool:
+    return find_in_envelope(job.job_class, job.args, job.rest.get("wrapped")) is None
+
+
+def _kill(job: Job, given: Circumstances) -> Kill:
+    payload = give_up(job.encode(), given.write_time(given.now))
+    return Kill(given.now, payload, lock_of(job))
 
 
 def _kept_lock(job: Job, delay: float) -> Lock | None:
@@ -240,4 +245,4 @@ def pack_backtrace(error: BaseException, *, lines: bool | int) -> str:
     if type(lines) is int:
         frames = frames[:lines]
     escaped = [line.replace("<", "&lt;").replace(">", "&gt;") for line in frames]
-    return base64.b64encode(zlib.compress(encoder.encode(escaped))).decode()
+    return pack_lines(escaped)

@@ -17,6 +17,8 @@ import trio
 from redis.exceptions import RedisError
 
 from kiq_trio import encoder
+from kiq_trio._fields import time_writer
+from kiq_trio._mending import make_shown
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger, Run
@@ -180,6 +182,7 @@ class Heart:
         running, queues = dict(self.ledger.running), self.queues()
         # Runs are timed by Trio's clock, people are told the time of day.
         epoch = now - trio.current_time()
+        written = time_writer(self.sidekiq)(now)
         return Heartbeat(
             identity=identity,
             info=self.portrait.describe(identity, queues),
@@ -189,7 +192,10 @@ class Heart:
             rtt_us=self._rtt_us,
             rss=_memory(),
             quiet=self.is_quiet(),
-            work={name: _describe_run(run, epoch) for name, run in running.items()},
+            work={
+                name: _describe_run(run, epoch, written)
+                for name, run in running.items()
+            },
             day=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d"),
             processed=processed,
             failed=failed,
@@ -197,11 +203,13 @@ class Heart:
         )
 
 
-def _describe_run(run: Run, epoch: float) -> bytes:
+def _describe_run(run: Run, epoch: float, written: float) -> bytes:
+    delivery = run.delivery
+    payload = make_shown(delivery.payload, written, delivery.queue)
     return encoder.encode(
         {
-            "queue": run.delivery.queue,
-            "payload": run.delivery.payload.decode(errors="replace"),
+            "queue": delivery.queue,
+            "payload": payload.decode(errors="replace"),
             "run_at": int(epoch + run.began),
         }
     )

@@ -6,9 +6,8 @@ leaves a stamp in the payload; the third within three days sends it to the dead 
 
 import attrs
 
-from kiq_trio._faults import missing_times
 from kiq_trio._fields import WriteTime, read_time, to_ms
-from kiq_trio._repush import give_up
+from kiq_trio._mending import give_up
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
@@ -36,17 +35,16 @@ def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
 def _stamp(held: Held, job: Job, now: float, write_time: WriteTime) -> Rescued:
     stamps = [*_recent(job, now), to_ms(now)]
     job = job.set(**{STAMPS: stamps})
-    is_poison = len(stamps) >= POISON_LIMIT
-    if is_poison:
-        job = attrs.evolve(job, queue=held.queue).set(
-            **missing_times(job.rest, write_time(now)),
-            error_class="kiq_trio.PoisonPill",
-            error_message=f"its process died under it {len(stamps)} times in 72 hours",
-            # The dead set would keep one of two that are equal to the byte.
-            kiq_copy=held.delivery_id,
-        )
-    lock = lock_of(job) if is_poison else None
-    return Rescued(held, job.encode(), to_dead=is_poison, lock=lock)
+    if len(stamps) < POISON_LIMIT:
+        return Rescued(held, job.encode())
+    job = attrs.evolve(job, queue=held.queue).set(
+        error_class="kiq_trio.PoisonPill",
+        error_message=f"its process died under it {len(stamps)} times in 72 hours",
+        # The dead set would keep one of two that are equal to the byte.
+        kiq_copy=held.delivery_id,
+    )
+    payload = give_up(job.encode(), write_time(now))
+    return Rescued(held, payload, to_dead=True, lock=lock_of(job))
 
 
 def _recent(job: Job, now: float) -> list[int]:

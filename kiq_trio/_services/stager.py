@@ -7,14 +7,16 @@ on average whatever its size. We look earlier when we know that a job is due.
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import attrs
 import trio
 from redis.exceptions import RedisError, ResponseError
 
 from kiq_trio._fields import WriteTime, to_ms
+from kiq_trio._mending import give_up
 from kiq_trio._pipeline.complaints import Complaints
-from kiq_trio._repush import give_up, repush
+from kiq_trio._repush import repush
 from kiq_trio._store.doubt import is_worth_retrying
 from kiq_trio._store.inspecting import count_shown
 from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
@@ -26,6 +28,9 @@ from kiq_trio._wire.seam import Server
 from kiq_trio.errors import DecodeError, EncodeError
 
 logger = logging.getLogger("kiq_trio.stager")
+
+Faults: TypeAlias = dict[bytes, Exception]
+"""Why members cannot be run."""
 
 _FULL_BATCH = 200
 _LATENESS = 0.02
@@ -144,13 +149,14 @@ class Stager:
         stuck = 0
         while True:
             due = await read_due(self.redis, source, limit=_FULL_BATCH, skip=stuck)
-            moves = [self._move(source, member, at) for member, at in due.entries]
-            stuck += await self._stage_page(source, moves, refused)
+            faults: Faults = {}
+            moves = [self._move(member, at, faults) for member, at in due.entries]
+            stuck += await self._stage_page(source, moves, faults, refused)
             if len(due.entries) < _FULL_BATCH:
                 return due
 
     async def _stage_page(
-        self, source: str, moves: Sequence[Move], refused: set[str]
+        self, source: str, moves: Sequence[Move], faults: Faults, refused: set[str]
     ) -> int:
         """Stage *moves*, but for queues that refuse; return how many have to stay."""
         try:
@@ -159,6 +165,7 @@ class Stager:
             # Nothing was moved. One of the queues is to blame, no other shall suffer.
             pass
         else:
+            _tell_dead(source, moves, faults)
             return 0
         stuck = 0
         for queue in {move.queue or DEAD for move in moves}:
@@ -169,18 +176,16 @@ class Stager:
                 self._queues.make(error, queue)
                 refused.add(queue)
                 stuck += len(some)
+            else:
+                _tell_dead(source, some, faults)
         return stuck
 
-    def _move(self, source: str, member: bytes, score: float) -> Move:
+    def _move(self, member: bytes, score: float, faults: Faults) -> Move:
         written = self.write_time(self.now())
         try:
             due = repush(member, written)
         except (DecodeError, EncodeError) as error:
-            logger.error(
-                "%s held a payload that cannot be run; it is in the dead set now: %s",
-                source,
-                error,
-            )
+            faults[member] = error
             return Move(member, score, None, give_up(member, written))
         return Move(member, score, due.queue, due.payload)
 
@@ -189,3 +194,14 @@ class Stager:
         if processes < _MANY:
             return average * (0.5 + self.random())
         return average * 2 * self.random()
+
+
+def _tell_dead(source: str, moves: Sequence[Move], faults: Faults) -> None:
+    """Say why some are in the dead set: once they are."""
+    for move in moves:
+        if move.old in faults:
+            logger.error(
+                "%s held a payload that cannot be run; it is in the dead set now: %s",
+                source,
+                faults[move.old],
+            )

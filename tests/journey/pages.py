@@ -17,6 +17,11 @@ _WRAPPERS = (
     "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
 )
 _RAN = ("retry", "dead")
+_ESCAPED = {"args", "error_message", "error_backtrace", "kiq_kept"}
+"""What a page prints in no other way, or in one that has its own rule.
+
+What was not right to begin with is no better as `kiq_kept` says it.
+"""
 
 
 def _is_time(sidekiq: int) -> Rule:
@@ -42,18 +47,33 @@ def _has_a_backtrace_that_inflates(_: str, fields: Fields) -> bool:
     packed = fields.get("error_backtrace")
     if packed is None:
         return True
-    lines = json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+    try:
+        lines = json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+    except (TypeError, ValueError, zlib.error):
+        return False
     return all(isinstance(line, str) and not re.search(r"[<>]", line) for line in lines)
 
 
 def _is_plain(_: str, fields: Fields) -> bool:
-    shown = [fields.get(name, "") for name in ("class", "jid", "error_class")]
-    return not any(re.search(r"[<>]", text) for text in [*shown, *fields["tags"]])
+    shown = {name: fields[name] for name in fields.keys() - _ESCAPED}
+    return re.search(r"[<>]", json.dumps(shown)) is None
+
+
+def _has_what_is_shown(_: str, fields: Fields) -> bool:
+    args, wrapped = fields.get("args"), fields.get("wrapped")
+    if fields.get("class") not in _WRAPPERS:
+        return bool(args) or not fields.get("encrypt")
+    if not args or (wrapped and not isinstance(args[0], dict)):
+        return False
+    if wrapped != "ActionMailer::MailDeliveryJob":
+        return True
+    mail = args[0].get("arguments")
+    return isinstance(mail, list) and len(mail) > 3 and isinstance(mail[3], dict)
 
 
 RULES: dict[str, Rule] = {
     "there is a queue that a page can be linked to": lambda _, fields: (
-        re.fullmatch(r"[A-Za-z0-9_:.-]+", fields.get("queue", "")) is not None
+        re.fullmatch(r"[A-Za-z0-9_:.-]+", fields.get("queue") or "") is not None
     ),
     "there is no time to obey a second time": lambda _, fields: "at" not in fields,
     "tags are a list of texts": lambda _, fields: (
@@ -61,13 +81,10 @@ RULES: dict[str, Rule] = {
         and all(isinstance(tag, str) for tag in fields["tags"])
     ),
     "args are a list": lambda _, fields: isinstance(fields.get("args", []), list),
-    "what is shown of args is there": lambda _, fields: (
-        bool(fields.get("args"))
-        or not (fields.get("encrypt") or fields.get("class") in _WRAPPERS)
-    ),
+    "what is shown of args is there": _has_what_is_shown,
     "cattr is no text": lambda _, fields: not isinstance(fields.get("cattr"), str),
     "the class has a page of metrics": lambda _, fields: (
-        re.search(r"[/|]", fields.get("class", "")) is None
+        re.search(r"[/|]", fields.get("wrapped") or fields.get("class", "")) is None
     ),
     "a job that failed says when": _is_counted,
     "a backtrace can be read": _has_a_backtrace_that_inflates,
@@ -83,20 +100,31 @@ RULES: dict[str, Rule] = {
 
 def broken_rules(place: str, payload: bytes, sidekiq: int) -> list[str]:
     """Return the rules that *payload* breaks where it is."""
-    fields = json.loads(payload)
+    try:
+        fields = json.loads(payload)
+    except ValueError:
+        fields = None
+    if type(fields) is not dict:
+        return ["it is a job"]
     if payload != json.dumps(
         fields, separators=(",", ":"), ensure_ascii=False
-    ).encode() and not re.search(rb"\de[+-]?\d", payload):
+    ).encode() and not re.search(rb"\de[+-]\d", payload):
         return ["it is spelled as Ruby spells it"]
     fields.setdefault("tags", [])
-    rules = {**RULES, "times are those of this Sidekiq": _is_time(sidekiq)}
+    rules = rules_of(sidekiq)
     return [name for name, holds in rules.items() if not holds(place, fields)]
+
+
+def rules_of(sidekiq: int) -> dict[str, Rule]:
+    """Return the rules of the pages of that Sidekiq."""
+    return {**RULES, "times are those of this Sidekiq": _is_time(sidekiq)}
 
 
 def broken_rules_of_process(fields: dict[str, str], work: dict[str, str]) -> list[str]:
     """Return what is wrong with how a process shows itself."""
     info = json.loads(fields["info"])
     runs = [json.loads(value) for value in work.values()]
+    running = [json.loads(run["payload"]) for run in runs]
     holds = {
         "capsules have weights": all(
             isinstance(one["weights"], dict) for one in info["capsules"].values()
@@ -112,6 +140,15 @@ def broken_rules_of_process(fields: dict[str, str], work: dict[str, str]) -> lis
         "quiet is lower case": fields["quiet"] in {"true", "false"},
         "memory is in KiB": int(fields["rss"]) < 10**8,
         "a run has a payload": all(isinstance(run["payload"], str) for run in runs),
+        "a run can be listed": all(
+            RULES[rule]("", {"tags": [], **job})
+            for job in running
+            for rule in (
+                "tags are a list of texts",
+                "what is shown of args is there",
+                "cattr is no text",
+            )
+        ),
         "a run has a queue": all(isinstance(run["queue"], str) for run in runs),
         "a run began in whole seconds": all(
             type(run["run_at"]) is int and run["run_at"] < 10**10 for run in runs

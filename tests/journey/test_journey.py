@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import Job, Kiq, worker
+from kiq_trio._mending import restore
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
 from kiq_trio.events import Ended, Started
@@ -267,7 +268,7 @@ async def test_a_job_of_an_unknown_class_waits_for_a_release_that_knows_it(
 
 
 @pytest.mark.parametrize("payload", [b"not json", b"[1]", b"\xff"])
-async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
+async def test_what_is_no_job_goes_to_the_dead_set_and_is_kept_to_the_byte(
     autojump_clock: MockClock, make_kiq: KiqMaker, recorder: Recorder, payload: bytes
 ) -> None:
     @worker()
@@ -278,7 +279,9 @@ async def test_what_is_no_job_goes_to_the_dead_set_as_it_is(
         await kiq.enqueue(fine.new())
         await recorder.heard("Succeeded")
         await kiq.wait_idle()
-        assert await places(kiq) == {"dead": [payload]}
+        found = await places(kiq)
+        assert found.keys() == {"dead"}
+        assert {restore(one) for one in found["dead"]} == {payload}
 
 
 async def test_an_object_that_is_no_job_is_dead_with_what_sidekiqs_pages_want(
@@ -292,7 +295,8 @@ async def test_an_object_that_is_no_job_is_dead_with_what_sidekiqs_pages_want(
 
     fields = json.loads(found)
     times = {"failed_at": fields["failed_at"], "retried_at": fields["retried_at"]}
-    assert fields == json.loads(given) | times | {"queue": "low", "tags": ["a"]}
+    shown = {"queue": "low", "tags": ["a"], "kiq_kept": {"tags": "a"}}
+    assert fields == json.loads(given) | times | shown
     assert all(type(one) is int and one > 1e12 for one in times.values())
 
 

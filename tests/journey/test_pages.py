@@ -62,13 +62,15 @@ async def test_no_process_of_ours_hurts_a_page(
     options = {"timing": Timing(), "queues": {"default": 2, "low": 1}}
     async with make_kiq(workers=WORKERS, sidekiq=sidekiq, **options) as kiq:
         await kiq.enqueue(sleep.new())
+        odd = b'{"class":"sleep","args":[],"jid":"2","tags":"a","cattr":"x"}'
+        await kiq.redis.raw("LPUSH", "queue:default", odd)
         await trio.sleep(15)
         [name] = await kiq.redis.raw("SMEMBERS", "processes")
         fields = await hash_of(kiq, name.decode())
         work = await hash_of(kiq, f"{name.decode()}:work")
         old_work = await hash_of(kiq, f"{name.decode()}:workers")
 
-        assert len(work) == 1
+        assert len(work) == 2
         assert broken_rules_of_process(fields, work) == []
         assert old_work == (work if sidekiq == 6 else {})
 

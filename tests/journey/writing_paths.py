@@ -40,7 +40,7 @@ BATCH = "_pipeline.lane:Lane._make_batch Batch"
 STAGED = "_services.stager:Stager._move Move"
 TICKED = "_services.ticker:Ticker._order NewJob"
 RETRIED = "_pipeline.settlement:place Retry"
-KILLED = "_pipeline.settlement:place Kill"
+KILLED = "_pipeline.settlement:_kill Kill"
 SLEPT = "_pipeline.settlement:settle Later"
 PUT_OFF = "_pipeline.closed:Closed.put_off Later"
 NOT_PUT_OFF = "_pipeline.closed:Closed.put_off Kill"
@@ -124,6 +124,19 @@ PATHS = (
         deed=do.fail_with_a_tag,
         where={"retry", "schedule"},
         places={RETRIED, SLEPT},
+        scripts={"settle"},
+    ),
+    Path(
+        deed=do.fail_with_oddities,
+        options={"accept": ["encrypt"]},
+        where={"retry", "dead"},
+        places={RETRIED, KILLED},
+        scripts={"settle"},
+    ),
+    Path(
+        deed=do.put_off_with_oddities,
+        where={"schedule", "dead"},
+        places={PUT_OFF, NOT_PUT_OFF},
         scripts={"settle"},
     ),
     Path(

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
@@ -16,6 +16,22 @@ TAGS = ("a", "é")
 HELD = {"class": "A", "jid": "1"}
 LATER = EPOCH + 7_200
 DEEP = "[" * 150 + "]" * 150
+ODDITIES: tuple[dict[str, Any], ...] = (
+    {"tags": "a"},
+    {"tags": [1, None]},
+    {"cattr": "x"},
+    {"encrypt": True, "args": []},
+    {"created_at": "2026-11-22T03:30:26Z"},
+    {"discarded_at": "x"},
+    {"error_backtrace": "junk"},
+    {"error_backtrace": ["a.rb:1:in `perform'"]},
+    {"retry_count": "4"},
+    {"retry_count": 0, "failed_at": "2013-07-29 03:26:41 UTC"},
+    {"retry_count": 1, "failed_at": 1e300, "retried_at": "x"},
+    {"queue": None},
+)
+"""What others may have written, of which each breaks a page."""
+NO_ENVELOPE = {"class": "Sidekiq::ActiveJob::Wrapper", "wrapped": "M", "args": [None]}
 
 
 class LocalError(Exception):
@@ -131,6 +147,20 @@ async def fail_with_a_tag(scene: Scene) -> None:
     await scene.recorder.heard("Snoozed")
 
 
+async def fail_with_oddities(scene: Scene) -> None:
+    for n, odd in enumerate(ODDITIES):
+        await scene.push(**{"class": "fail", "args": ["x"], "jid": f"{n}"} | odd)
+    await scene.push(**NO_ENVELOPE)
+    await scene.recorder.heard("Failed", len(ODDITIES) + 1)
+
+
+async def put_off_with_oddities(scene: Scene) -> None:
+    for n, odd in enumerate(ODDITIES):
+        await scene.push(**{"class": "A", "bid": "b", "jid": f"{n}"} | odd)
+    await scene.push(**NO_ENVELOPE, bid="b")
+    await trio.sleep(1)
+
+
 async def die_at_once(scene: Scene) -> None:
     await scene.kiq.enqueue(die.new())
     await scene.recorder.heard("Failed")
@@ -138,6 +168,7 @@ async def die_at_once(scene: Scene) -> None:
 
 async def be_no_job(scene: Scene) -> None:
     await scene.push(jid="1", tags="a", retry_count=1)
+    await scene.push_raw("[1]")
     await trio.sleep(1)
 
 
