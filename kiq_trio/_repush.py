@@ -12,7 +12,8 @@ import attrs
 
 from kiq_trio import encoder
 from kiq_trio._faults import find_fault, find_in_envelope
-from kiq_trio._mending import change, find_changes, restore
+from kiq_trio._keeping import restore
+from kiq_trio._mending import change, find_changes
 from kiq_trio.errors import DecodeError
 from kiq_trio.job import Job
 

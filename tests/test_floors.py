@@ -18,6 +18,7 @@ FLOORS: dict[str, int] = {
     "_fields": 1,
     "_faults": 1,
     "_plan": 1,
+    "_keeping": 1,
     "_mending": 1,
     "_repush": 1,
     "_wall_clock": 1,

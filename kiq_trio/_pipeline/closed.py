@@ -11,7 +11,7 @@ from collections.abc import Collection
 import attrs
 
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._repush import put_off
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Kill, Later, Settlement

@@ -5,7 +5,7 @@ import logging
 import attrs
 import trio
 
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.gate import Gate

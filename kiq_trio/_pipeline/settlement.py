@@ -20,7 +20,8 @@ import attrs
 
 from kiq_trio._faults import LONGEST_RETRY_FOR, find_in_envelope, plain
 from kiq_trio._fields import WriteTime, read_count, to_ms
-from kiq_trio._mending import give_up, mend
+from kiq_trio._keeping import give_up
+from kiq_trio._mending import mend
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio._unwrapping import pack_lines
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from kiq_trio import encoder
 from kiq_trio._fields import time_writer
-from kiq_trio._mending import make_shown
+from kiq_trio._keeping import make_shown
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._pipeline.ledger import Ledger, Run

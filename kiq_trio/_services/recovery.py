@@ -7,7 +7,7 @@ leaves a stamp in the payload; the third within three days sends it to the dead 
 import attrs
 
 from kiq_trio._fields import WriteTime, read_time, to_ms
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job

@@ -14,7 +14,7 @@ import trio
 from redis.exceptions import RedisError, ResponseError
 
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._repush import repush
 from kiq_trio._store.doubt import is_worth_retrying

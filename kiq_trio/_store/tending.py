@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._repush import repush
 from kiq_trio._store.browsing import (
     SETS,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from kiq_trio._mending import give_up
+from kiq_trio._keeping import give_up
 from kiq_trio._repush import put_off, repush
 from kiq_trio.config import Config
 from kiq_trio.encoder import encode

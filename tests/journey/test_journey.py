@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import Job, Kiq, worker
-from kiq_trio._mending import restore
+from kiq_trio._keeping import restore
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
 from kiq_trio.events import Ended, Started

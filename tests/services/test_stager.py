@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from kiq_trio._background import background
 from kiq_trio._conversions import SCHEDULERS
 from kiq_trio._fields import WriteTime, to_ms
-from kiq_trio._mending import restore
+from kiq_trio._keeping import restore
 from kiq_trio._services.stager import Stager
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job

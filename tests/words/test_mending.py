@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiq_trio._mending import KEPT_CLASS, give_up, make_shown, restore
+from kiq_trio._keeping import KEPT_CLASS, give_up, make_shown, restore
 from kiq_trio._repush import put_off, repush
 from kiq_trio.encoder import cut, encode
 from kiq_trio.errors import DecodeError
@@ -18,7 +18,7 @@ MS = 1_795_318_300_250
 WRAPPER = "Sidekiq::ActiveJob::Wrapper"
 MAIL = "ActionMailer::MailDeliveryJob"
 
-NO_ENVELOPES = (
+NO_ENVELOPES: tuple[dict[str, Any], ...] = (
     {"args": []},
     {"args": None},
     {"args": [1], "wrapped": "M"},
@@ -77,6 +77,8 @@ def test_what_stood_there_first_is_kept_and_not_what_came_later() -> None:
     job = json.loads(make_shown(payload, MS, "q"))
 
     assert job["kiq_kept"] == {"tags": "a", "x": 1, "cattr": "c"}
+    foreign = json.loads(make_shown(spell(tags="b", kiq_kept=5), MS, "q"))
+    assert foreign["kiq_kept"] == {"tags": "b", "kiq_kept": 5}
 
 
 def test_times_are_written_as_our_sidekiq_reads_them() -> None:
