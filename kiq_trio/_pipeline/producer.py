@@ -102,6 +102,8 @@ class Producer:
                     # One push wakes everybody who waits, and only one finds it.
                     await trio.sleep(self.random() * _JITTER)
                 woken = await self._wait_for_work()
+            else:
+                woken = False
 
     async def _try_fetch(self, limit: int, take: Take) -> int | None:
         """Fetch, or wait a while where Redis does not let us; return how many."""

@@ -131,6 +131,18 @@ async def test_an_empty_queue_is_waited_on_or_looked_at(
         assert work.taken == [1]
 
 
+async def test_whoever_found_work_is_there_at_once_for_the_next(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    async with working(redis) as work:
+        for number in range(3):
+            await trio.sleep(0.001)
+            await work.push(number)
+            await trio.sleep(0.001)
+
+            assert work.taken[-1] == number
+
+
 @pytest.mark.parametrize("trouble", ["quiet", "suspended"])
 async def test_nothing_is_taken_while_we_may_not(
     autojump_clock: MockClock, redis: Redis, trouble: str
