@@ -11,7 +11,9 @@ from kiq_trio._wire.clock import TrioClock
 from kiq_trio._wire.memory import MemoryConnection, MemoryServer
 from kiq_trio._wire.slot import Command, Slot
 
-Fate: TypeAlias = Literal["delivered", "request lost", "reply lost"]
+Fate: TypeAlias = Literal["delivered", "request lost", "reply lost", "unheard"]
+"""Unheard: Redis acts, now or when it is no longer blocked, on a line that is dead
+without anybody knowing it."""
 
 
 class UnkindServer(MemoryServer):
@@ -74,6 +76,9 @@ class UnkindConnection(MemoryConnection):
             if not any(map(server.refusal, commands)) and not server.delay:
                 return super().submit(commands, decode=decode)
             return LateSlot([self._answer(one) for one in commands], server.delay)
+        if fate == "unheard":
+            super().submit(commands)
+            return Slot(len(commands))
         if fate == "reply lost":
             super().submit(commands)
         lost = Slot(len(commands))

@@ -1,5 +1,7 @@
 """Taking jobs from a queue into a process's backup."""
 
+from typing import Any
+
 import attrs
 
 from kiq_trio._store.doubt import persist_one
@@ -12,6 +14,7 @@ from kiq_trio._store.keys import (
 )
 from kiq_trio._store.scripts import FETCH
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Command
 from kiq_trio.errors import FencedError, QueuePausedError
 
 _FENCED = -1
@@ -55,6 +58,15 @@ async def fetch(
         FencedError: *identity* is not registered, or no longer.
         QueuePausedError: somebody paused the queue; nothing was taken.
     """
+    command = fetch_command(identity, producer, call, queue, limit)
+    reply = await persist_one(redis, command)
+    return read_deliveries(reply, identity, producer, call, queue)
+
+
+def fetch_command(
+    identity: str, producer: str, call: int, queue: str, limit: int
+) -> Command:
+    """Return the command that `fetch` sends."""
     if not 1 <= limit <= MOST_JOBS:
         raise ValueError(f"limit must be 1 to {MOST_JOBS:,}, got {limit:,}")
     keys = (
@@ -64,8 +76,13 @@ async def fetch(
         queue_key(queue),
         PAUSED,
     )
-    command = FETCH(keys, (identity, producer, call, limit, queue))
-    reply = await persist_one(redis, command)
+    return FETCH(keys, (identity, producer, call, limit, queue))
+
+
+def read_deliveries(
+    reply: Any, identity: str, producer: str, call: int, queue: str
+) -> list[Delivery]:
+    """Return what the reply to `fetch_command` holds, or raise as `fetch` does."""
     if isinstance(reply, int):
         raise FencedError(identity) if reply == _FENCED else QueuePausedError(queue)
     return [

@@ -135,7 +135,9 @@ class Redis(_redispy.Commands):
             [reply] = await self.send((command,), decode=decode)
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-            reply = await self._dedicated.run(command, timeout=timeout, decode=decode)
+            [reply] = await self._dedicated.run(
+                (command,), timeout=timeout, decode=decode
+            )
         return _redispy.parse_reply(self.callbacks, args[0], reply, options)
 
     async def block(self, command: Command, *, timeout: float) -> Any:
@@ -152,11 +154,30 @@ class Redis(_redispy.Commands):
             redis.exceptions.RedisError: what Redis answered; ConnectionError
                 and TimeoutError as for `send`.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        reply = await self._dedicated.run(command, timeout=timeout)
+        [reply] = await self.block_first((command,), timeout=timeout)
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    async def block_first(
+        self, commands: Sequence[Command], *, timeout: float
+    ) -> list[Any]:
+        """Run a command as `block` does, and others as soon as it is over.
+
+        They travel together, so no round trip lies between. Replies and errors are
+        values in the list, as for `send`; a forgotten script is not sent again.
+
+        A cancelled caller unblocks the first command, and the others run all the
+        same: if any of the replies is not empty (None) and no error, all are
+        returned as if there were no cancellation. Otherwise, as after any loss,
+        Redis may have run them or not; it may even do so later, until *timeout*.
+
+        Raises:
+            redis.exceptions.ConnectionError: as for `send`.
+            redis.exceptions.TimeoutError: likewise.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return await self._dedicated.run(commands, timeout=timeout)
 
     def pipeline(self, *, transaction: bool = False) -> Pipeline:
         """Return an empty pipeline, to be filled and executed."""

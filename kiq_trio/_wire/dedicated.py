@@ -1,5 +1,6 @@
 """Connections for commands that block: each serves one task at a time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import trio
@@ -27,26 +28,26 @@ class DedicatedLines:
         self._generation = 0
 
     async def run(
-        self, command: Command, *, timeout: float, decode: bool = False
-    ) -> Any:
-        """Return the reply to *command*, error or not; see `Redis.block`."""
+        self, commands: Sequence[Command], *, timeout: float, decode: bool = False
+    ) -> list[Any]:
+        """Return the replies to *commands*, errors or not; see `Redis.block`."""
         while True:
             line = await self._take()
             generation = self._generation
             try:
-                slot = line.submit((command,), decode=decode)
+                slot = line.submit(commands, decode=decode)
             except NeverSentError:
                 continue
             slot.may_take = timeout
             try:
-                [reply] = await self._wait(line, slot)
+                replies = await self._wait(line, slot)
             except NeverSentError:
                 continue
             except BaseException:
                 line.abort(RedisConnectionError("the waiting task was cancelled"))
                 raise
-            self._give_back(line, generation, reply)
-            return reply
+            self._give_back(line, generation, replies)
+            return replies
 
     async def _take(self) -> Connection:
         await self._supervisor.wait_for_connection()
@@ -61,11 +62,11 @@ class DedicatedLines:
         line: Connection = await self._nursery.start(self._host)
         return line
 
-    def _give_back(self, line: Connection, generation: int, reply: Any) -> None:
+    def _give_back(self, line: Connection, generation: int, replies: list[Any]) -> None:
         if (
             generation == self._supervisor.generation
             and len(self._idle) < MOST_IDLE
-            and not isinstance(reply, Exception)
+            and not any(isinstance(reply, Exception) for reply in replies)
         ):
             self._idle.append(line)
         else:
@@ -91,7 +92,7 @@ class DedicatedLines:
             # succeeded is not cancelled, the next checkpoint is.
             replies = await self._unblock(line, slot)
             line.abort(RedisConnectionError("the waiting task was cancelled"))
-            if not replies or replies[0] is None or isinstance(replies[0], Exception):
+            if not replies or all(map(_is_void, replies)):
                 raise
             return replies
 
@@ -115,3 +116,8 @@ class DedicatedLines:
             except RedisError:
                 return
             await trio.sleep(ASK_AGAIN)
+
+
+def _is_void(reply: Any) -> bool:
+    """Whether Redis has done nothing that the caller must know of."""
+    return reply is None or isinstance(reply, Exception)

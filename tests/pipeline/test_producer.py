@@ -1,107 +1,24 @@
 """A producer takes what there is room for, and never takes it twice."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-import attrs
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from kiq_trio._background import background
-from kiq_trio._pipeline.broadcast import Broadcast
-from kiq_trio._pipeline.lease import Lease
-from kiq_trio._pipeline.producer import Producer
-from kiq_trio._pipeline.settler import Settler
-from kiq_trio._pipeline.slots import Slots
-from kiq_trio._store.burying import bury
-from kiq_trio._store.keys import backup_key
-from kiq_trio._store.registering import leave, read_counters, register
+from kiq_trio._store.registering import leave, register
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio._wire.clock import TrioClock
 from kiq_trio._wire.slot import Command
+from tests.pipeline.producers import bury_me, working
 from tests.unkind import Fate, UnkindServer, touches
 
 FATES = st.lists(
     st.sampled_from(("delivered", "request lost", "reply lost")), max_size=25
 )
-
-
-@attrs.define(eq=False)
-class Work:
-    """A producer and some consumers, each of which holds its job until told."""
-
-    redis: Redis
-    lease: Lease
-    slots: Slots
-    settler: Settler
-    taken: list[int] = attrs.field(factory=list)
-    team: list[trio.CancelScope] = attrs.field(factory=list)
-    done: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(0))
-
-    async def consume(self) -> None:
-        with trio.CancelScope() as scope:
-            self.team.append(scope)
-            while True:
-                self.taken.append(int((await self.slots.take()).payload))
-                await self.done.acquire()
-
-    async def push(self, *numbers: int) -> None:
-        await self.redis.raw("LPUSH", "queue:q", *numbers)
-
-    async def waiting(self) -> list[int]:
-        reply = await self.redis.raw("LRANGE", "queue:q", 0, -1)
-        return [int(payload) for payload in reversed(reply)]
-
-    async def held(self) -> int:
-        key = backup_key(self.lease.identity)
-        return int(await self.redis.raw("HLEN", key))
-
-
-async def bury_me(redis: Redis) -> None:
-    counter = (await read_counters(redis))["me"]
-    assert await bury(redis, "me", counter)
-
-
-@asynccontextmanager
-async def working(
-    redis: Redis, *, consumers: int = 3, can_wait: bool = True
-) -> AsyncIterator[Work]:
-    settler = Settler(
-        redis=redis,
-        broadcast=Broadcast([]),
-        dead_limit=100,
-        dead_timeout=1e9,
-        limit=100,
-        random=lambda: 0.5,
-    )
-    work = Work(redis, Lease(), Slots(), settler)
-    producer = Producer(
-        redis=redis,
-        queue="q",
-        slots=work.slots,
-        settler=settler,
-        lease=work.lease,
-        can_wait=can_wait,
-        interval=0.5,
-        wait=2.0,
-        random=lambda: 0.5,
-    )
-    await register(redis, "me")
-    work.lease.grant("me")
-
-    async def run(*, task_status: trio.TaskStatus[None]) -> None:
-        async with trio.open_nursery() as nursery:
-            for _ in range(consumers):
-                nursery.start_soon(work.consume)
-            nursery.start_soon(producer.run)
-            task_status.started()
-
-    async with background(settler.run), background(run):
-        yield work
 
 
 async def test_no_more_is_taken_than_there_are_idle_consumers(
@@ -318,9 +235,13 @@ async def test_a_key_that_is_no_queue_is_logged_once_and_looked_at_again(
         assert work.taken == [1]
 
 
-@given(fates=FATES, pushes=st.lists(st.integers(1, 4), max_size=6))
+@given(
+    fates=FATES,
+    pushes=st.lists(st.integers(1, 4), max_size=6),
+    can_wait=st.booleans(),
+)
 def test_every_job_is_taken_exactly_once_and_in_order_whatever_is_lost(
-    fates: list[Fate], pushes: list[int]
+    fates: list[Fate], pushes: list[int], *, can_wait: bool
 ) -> None:
     async def main() -> None:
         unkind = UnkindServer(TrioClock(1_800_000_000.0))
@@ -330,7 +251,7 @@ def test_every_job_is_taken_exactly_once_and_in_order_whatever_is_lost(
         async with (
             open_redis(unkind, scripts=SCRIPTS, random=lambda: 0.5) as redis,
             open_redis(unkind.kind_door()) as kind,
-            working(redis, can_wait=False) as work,
+            working(redis, can_wait=can_wait) as work,
         ):
             await wait_all_tasks_blocked()
             unkind.fate = lambda _: next(left, "delivered")

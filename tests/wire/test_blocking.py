@@ -113,6 +113,66 @@ async def test_an_element_is_in_redis_or_with_the_caller_whenever_it_is_cancelle
     assert got, "some came through"
 
 
+WAIT_AND_SET = (("BLMOVE", "q", "q", "LEFT", "LEFT", 0), ("INCR", "n"))
+
+
+async def test_what_follows_a_blocking_command_runs_when_that_is_over(
+    redis: Redis,
+) -> None:
+    replies = []
+
+    async def wait() -> None:
+        replies.append(await redis.block_first(WAIT_AND_SET, timeout=60))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await _until_blocked(redis)
+        assert await redis.get("n") is None
+        await redis.rpush("q", "x")
+
+    assert replies == [[b"x", 1]]
+
+
+async def test_what_follows_a_cancelled_command_has_run_and_is_told(
+    redis: Redis,
+) -> None:
+    replies = []
+
+    async def wait() -> None:
+        replies.append(await redis.block_first(WAIT_AND_SET, timeout=60))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await _until_blocked(redis)
+        nursery.cancel_scope.cancel()
+
+    assert replies == [[None, 1]]
+
+
+@pytest.mark.slow
+async def test_what_follows_has_run_or_not_and_never_is_heard_of_twice(
+    redis: Redis,
+) -> None:
+    heard: list[int] = []
+
+    async def wait() -> None:
+        _, number = await redis.block_first(WAIT_AND_SET, timeout=60)
+        heard.append(number)
+
+    for turn in range(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.sleep(0.0003 * (turn % 7))
+            if turn % 2:
+                await redis.rpush("q", turn)
+            await trio.sleep(0.0001 * (turn % 5))
+            nursery.cancel_scope.cancel()
+        await redis.delete("q")
+
+    assert heard == list(range(1, int(await redis.get("n") or 0) + 1))
+    assert heard, "some came through"
+
+
 async def test_an_error_is_raised_and_the_client_goes_on(redis: Redis) -> None:
     await redis.set("q", 1)
 
