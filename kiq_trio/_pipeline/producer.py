@@ -196,7 +196,11 @@ class Producer:
             await self._rest()
             return False
         self._conclude()
-        self._hand_over(catch.jobs)
+        if self.lease.may_fetch.value:
+            self._hand_over(catch.jobs)
+        else:
+            # They came after we were told to take no more, but before Redis knew.
+            self._requeue(catch.jobs)
         if catch.error is not None:
             logger.debug("cannot wait for %s: %r", self.queue, catch.error)
             await self._rest()

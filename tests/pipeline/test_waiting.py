@@ -67,6 +67,24 @@ async def test_consumers_begin_before_the_next_wait_is_sent(
 
 
 @pytest.mark.parametrize("trouble", ["quiet", "suspended"])
+async def test_what_comes_after_we_may_fetch_no_more_goes_back_at_once(
+    autojump_clock: MockClock, redis: Redis, trouble: str
+) -> None:
+    async with working(redis) as work:
+        await trio.sleep(1)
+        if trouble == "quiet":
+            work.lease.is_quiet = True
+        else:
+            work.lease.suspend()
+        # At once: nobody has had his turn who could end the wait in Redis.
+        await work.push(0, 1, 2)
+        await trio.sleep(0.1)
+
+        assert (work.taken, await work.held()) == ([], 0)
+        assert await work.waiting() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("trouble", ["quiet", "suspended"])
 async def test_what_a_wait_took_unheard_goes_back_when_we_may_fetch_no_more(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer, trouble: str
 ) -> None:
