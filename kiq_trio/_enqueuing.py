@@ -1,14 +1,14 @@
 """What a `Kiq` does with jobs on their way in."""
 
-import secrets
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
 
 from kiq_trio._configured import Configured
 from kiq_trio._pipeline.entry import Entry
-from kiq_trio._pipeline.intake import Moment, hold_to, prepare, stamp
+from kiq_trio._pipeline.intake import Moment, hold_to, make_jids, prepare, stamp
 from kiq_trio._pipeline.passing import around_storing, store_at_once, store_in_order
 from kiq_trio.job import Job
 from kiq_trio.spans import Span
@@ -114,13 +114,17 @@ class Enqueuing(Configured):
         if chain:
             looked = [self._look(job, in_, at) for job in jobs]
             return await store_in_order(chain, self._store, looked)
-        prepared = []
-        for job in jobs:
-            prepared.append(self._prepare(job, in_, at))
-            if len(prepared) % _CHECKPOINT_EVERY == 0:
+        prepared: list[tuple[Job, Entry]] = []
+        source = iter(jobs)
+        while some := list(itertools.islice(source, _CHECKPOINT_EVERY)):
+            prepared += self._prepare(some, in_, at)
+            if len(some) == _CHECKPOINT_EVERY:
                 await trio.lowlevel.checkpoint()
         await self._running().buffer.put([entry for _, entry in prepared])
-        return [_tell(made, entry) for made, entry in prepared]
+        return [
+            made if entry.duplicate_of is None else _tell(made, entry)
+            for made, entry in prepared
+        ]
 
     async def flush(self) -> None:
         """Wait until Redis has all that was enqueued here.
@@ -135,21 +139,21 @@ class Enqueuing(Configured):
     async def _store(
         self, job: JobLike, in_: Span | None = None, at: Moment | None = None
     ) -> Job:
-        made, entry = self._prepare(job, in_, at)
+        [(made, entry)] = self._prepare((job,), in_, at)
         await self._running().buffer.put([entry])
         return _tell(made, entry)
 
     def _store_nowait(
         self, job: JobLike, in_: Span | None = None, at: Moment | None = None
     ) -> Job:
-        made, entry = self._prepare(job, in_, at)
+        [(made, entry)] = self._prepare((job,), in_, at)
         entry.may_wait = True
         self._running().buffer.put_nowait([entry])
         return made
 
     def _look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
         """Return *job* as middleware is given it: it could be stored as it is."""
-        jid = secrets.token_hex(12)
+        [jid] = make_jids(1)
         made = stamp(
             job,
             now=self._now(),
@@ -158,22 +162,22 @@ class Enqueuing(Configured):
             at=at,
             write_time=self.config.write_time,
         )
-        self._prepare(made, None, None)
+        self._prepare((made,), None, None)
         return made
 
     def _prepare(
-        self, job: JobLike, in_: Span | None, at: Moment | None
-    ) -> tuple[Job, Entry]:
-        made, entry = prepare(
-            job,
-            now=self._now(),
-            jid=secrets.token_hex(12),
-            in_=in_,
-            at=at,
-            write_time=self.config.write_time,
-        )
-        entry.may_wait = self.config.may_wait(made.queue)
-        return made, entry
+        self, jobs: Sequence[JobLike], in_: Span | None, at: Moment | None
+    ) -> list[tuple[Job, Entry]]:
+        """Return *jobs* as they will be stored, and what the buffer stores."""
+        now, config = self._now(), self.config
+        write_time, jids = config.write_time, make_jids(len(jobs))
+        prepared = [
+            prepare(job, now=now, jid=jid, in_=in_, at=at, write_time=write_time)
+            for job, jid in zip(jobs, jids, strict=True)
+        ]
+        for made, entry in prepared:
+            entry.may_wait = config.may_wait(made.queue)
+        return prepared
 
 
 def _limit(job: JobLike, deadline: Moment | None) -> JobLike:

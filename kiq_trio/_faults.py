@@ -5,6 +5,7 @@ that lists it answer 500, or shows HTML that somebody else has written (wire.md 
 §8.3).
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -145,6 +146,7 @@ def missing_times(fields: Mapping[str, Any], written: float) -> dict[str, float]
     return missing
 
 
+@functools.lru_cache(1_000)
 def is_class_name(name: str) -> bool:
     """Whether Sidekiq's UI can show a class of that name, and link to its metrics."""
     return _NO_CLASS.search(name) is None

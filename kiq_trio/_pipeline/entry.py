@@ -3,6 +3,7 @@
 import logging
 
 import attrs
+import outcome
 import trio
 
 from kiq_trio._store.enqueueing import Duplicate, Full, Refusal
@@ -13,20 +14,25 @@ logger = logging.getLogger("kiq_trio.buffer")
 
 
 class Ticket:
-    """What a caller holds until all of its jobs are stored."""
+    """What a caller holds until all of its jobs are stored; for one task."""
 
-    __slots__ = ("_done", "_error", "_missing")
+    __slots__ = ("_error", "_missing", "_task")
 
     def __init__(self, count: int) -> None:
         self._missing = count
         self._error: Exception | None = None
-        self._done = trio.Event()
+        self._task: trio.lowlevel.Task | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether of all jobs it is known what became of them."""
+        return self._missing <= 0
 
     def stamp(self) -> None:
         """One of the jobs is stored."""
         self._missing -= 1
-        if not self._missing:
-            self._done.set()
+        if not self._missing and self._task is not None:
+            trio.lowlevel.reschedule(self._task, outcome.Value(None))
 
     def fail(self, error: Exception) -> None:
         """One of the jobs was refused."""
@@ -35,9 +41,15 @@ class Ticket:
 
     async def wait(self) -> None:
         """Wait for all of them, and raise what one of them met."""
-        await self._done.wait()
+        if not self.is_done:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._leave)
         if self._error is not None:
             raise self._error
+
+    def _leave(self, _: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 @attrs.define(eq=False)

@@ -1,6 +1,8 @@
 """Makes a job ready to be stored, in the task of whoever enqueues it."""
 
+import functools
 import math
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from types import UnionType
@@ -19,6 +21,9 @@ from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 
 Moment: TypeAlias = datetime | float
+
+# A program enqueues to few queues again and again.
+_find_name = functools.lru_cache(1_000)(QUEUE_NAME.fullmatch)
 
 _KINDS: dict[str, tuple[type | UnionType, str]] = {
     "queue": (str, "a name"),
@@ -42,7 +47,7 @@ def stamp(
     Takes and raises what `prepare` does, which looks at the arguments as well.
     """
     job = read_job(given)
-    if not QUEUE_NAME.fullmatch(job.queue):
+    if not _find_name(job.queue):
         raise ConfigError(
             f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
         )
@@ -55,16 +60,20 @@ def stamp(
     if fault is not None:
         raise ConfigError(fault)
     # What is said here goes before what the job says of itself.
-    due_at = _due_at(now, in_, job.at if at is None and in_ is None else at)
+    if at is None and in_ is None:
+        at = job.at
+    due_at = None if at is None and in_ is None else _due_at(now, in_, at)
     written = write_time(now)
-    rest = {"created_at": written, **job.rest}
+    rest: dict[str, Any] = {"created_at": written}
+    if job.rest:
+        rest.update(job.rest)
     if due_at is None:
         rest["enqueued_at"] = written
     else:
         # In `schedule` no job says when it was enqueued (wire.md §1.1).
         rest.pop("enqueued_at", None)
-    if due_at is not None and "kiq_deadline" in rest:
-        _check_deadline(rest["kiq_deadline"], due_at)
+        if "kiq_deadline" in rest:
+            _check_deadline(rest["kiq_deadline"], due_at)
     if rest.get("expires_in") is not None:
         _stamp_expiry(rest, now if due_at is None else due_at)
     # Made anew: `attrs.evolve` takes longer than the rest of this function.
@@ -111,14 +120,14 @@ def prepare(
     lock = None
     if job.rest.get("unique_for") is not None:
         job, lock = claim(job, now)
-    entry = Entry(
-        jid=job.jid,
-        queue=job.queue if job.at is None else None,
-        payload=job.encode(),
-        score=job.at or 0.0,
-        lock=lock,
-    )
-    return job, entry
+    queue = job.queue if job.at is None else None
+    return job, Entry(job.jid, queue, job.encode(), job.at or 0.0, lock)
+
+
+def make_jids(count: int) -> list[str]:
+    """Return names for so many jobs, which nobody else has."""
+    digits = secrets.token_hex(12 * count)
+    return [digits[start : start + 24] for start in range(0, 24 * count, 24)]
 
 
 def hold_to(given: Job | Mapping[str, Any], deadline: Moment) -> Job:

@@ -89,6 +89,16 @@ class Lane:
         return True
 
     def _take(self) -> list[Entry]:
+        """Take out of what waits as much as one batch may hold."""
+        waiting = self.waiting
+        # Mostly that is all of it, and this takes a third of looking one by one.
+        if (
+            len(waiting) <= MOST_PAYLOADS
+            and sum([len(entry.payload) for entry in waiting]) <= MOST_BYTES
+            and len({entry.jid for entry in waiting}) == len(waiting)
+        ):
+            self.waiting = deque()
+            return list(waiting)
         taken: list[Entry] = []
         names: set[str] = set()
         size = 0

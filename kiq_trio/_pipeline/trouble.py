@@ -2,8 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -45,8 +44,15 @@ class Trouble:
     _pause: float = attrs.field(default=0.0, init=False)
     _is_told: bool = attrs.field(default=False, init=False)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is any."""
+        return self._is_told or self._pause > 0
+
     def seconds_left(self) -> float:
         """Return how long to wait before the next try; 0 or less for not at all."""
+        if self.retry_at == -math.inf:
+            return self.retry_at
         return self.retry_at - trio.current_time()
 
     def grow(self, error: Exception) -> None:
@@ -92,13 +98,3 @@ class TroubledLane(Lane):
     def is_ready(self) -> bool:
         """Whether there is something to send now."""
         return bool(self) and self.trouble.seconds_left() <= 0
-
-
-def count_ahead(lanes: Iterable[TroubledLane], queues: AbstractSet[str | None]) -> int:
-    """Return how many jobs take room from those that come for *queues*.
-
-    What waits because its own queue is full, or refused, takes none from others.
-    """
-    return sum(
-        len(lane) for lane in lanes if lane.queue in queues or not lane.trouble.is_own
-    )
