@@ -8,7 +8,6 @@ the door, `_house.py` says who is inside whom.
 
 from kiq_trio._layers import IGNORE
 from kiq_trio._reporters.instrumenter import Instrumenter
-from kiq_trio._reporters.stats import Stats
 from kiq_trio._store.rota import Listed
 from kiq_trio._version import __version__
 from kiq_trio._wire.client import Redis
@@ -55,6 +54,7 @@ from kiq_trio.options import Options
 from kiq_trio.periodic import Periodic, periodic
 from kiq_trio.queue import Queue
 from kiq_trio.reporter import Reporter
+from kiq_trio.stats import Stats
 from kiq_trio.timing import Timing
 from kiq_trio.verdicts import DISCARD, KILL, Cancel, Discard, Snooze, Verdict
 from kiq_trio.worker import FunctionWorker, worker

@@ -43,6 +43,7 @@ from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
+from kiq_trio.stats import Stats
 
 # Once a minute in production: only in case that the clock of Redis is put forward.
 _LOOKS_AT_TICKS = 12
@@ -77,6 +78,7 @@ async def open_house(
     client: str,
     portrait: Portrait,
     reporters: Sequence[Reporter],
+    stats: Stats,
     on_signal: Callable[[str], Awaitable[None]],
 ) -> AsyncIterator[House]:
     """Open all rooms; leaving the block is the graceful stop."""
@@ -105,7 +107,7 @@ async def open_house(
             if not tools.server.is_in_process:
                 await check_fitness(redis)
             broadcast = Broadcast([Mailbox(reporter) for reporter in reporters])
-            plant = build_plant(config, tools, redis, broadcast)
+            plant = build_plant(config, tools, redis, broadcast, stats)
             house.plant, house.broadcast = plant, broadcast
             async with (
                 _reporting(broadcast, stop),

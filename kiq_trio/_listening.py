@@ -3,9 +3,9 @@
 from kiq_trio._configured import Configured
 from kiq_trio._reporters.instrumenter import Instrumenter
 from kiq_trio._reporters.logger import Logger
-from kiq_trio._reporters.stats import Stats
 from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
+from kiq_trio.stats import Stats
 
 
 class Listening(Configured):
@@ -27,6 +27,5 @@ class Listening(Configured):
         return [
             Logger(config.log_format),
             self.instrumenter,
-            self.stats,
             *config.extra_reporters,
         ]

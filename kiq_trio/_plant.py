@@ -31,6 +31,7 @@ from kiq_trio._store.ordering import REMEMBERED, Order
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
 from kiq_trio.config import Config
+from kiq_trio.stats import Stats
 
 logger = logging.getLogger("kiq_trio")
 
@@ -115,14 +116,15 @@ class Plant:
 
 
 def build_plant(
-    config: Config, tools: Tools, redis: Redis, broadcast: Broadcast
+    config: Config, tools: Tools, redis: Redis, broadcast: Broadcast, stats: Stats
 ) -> Plant:
     """Set up what *config* asks for; nothing runs yet."""
     lease = Lease()
-    ledger = Ledger(now=tools.now)
+    ledger = Ledger(now=tools.now, stats=stats)
     settler = Settler(
         redis=redis,
         broadcast=broadcast,
+        ledger=ledger,
         dead_limit=config.dead_limit,
         dead_timeout=config.dead_timeout,
         limit=_UNSETTLED * config.total_concurrency,

@@ -19,7 +19,6 @@ from kiq_trio._locking import Locking
 from kiq_trio._plant import Tools
 from kiq_trio._queueing import Queueing
 from kiq_trio._reporters.instrumenter import Instrumenter
-from kiq_trio._reporters.stats import Stats
 from kiq_trio._sandboxing import Sandboxing
 from kiq_trio._services.heartbeat import Portrait
 from kiq_trio._services.stacks import describe_tasks
@@ -30,6 +29,7 @@ from kiq_trio._version import __version__
 from kiq_trio._wire.seam import Server
 from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
+from kiq_trio.stats import Stats
 
 logger = logging.getLogger("kiq_trio")
 
@@ -237,6 +237,7 @@ class Kiq(Enqueuing, Leading, Listening, Locking, Queueing, Sandboxing, Steering
                 version=__version__,
             ),
             reporters=[*self._reporters(config), *reporters],
+            stats=self.stats,
             on_signal=self._obey,
         )
 

@@ -37,6 +37,7 @@ FLOORS: dict[str, int] = {
     "queue": 1,
     "reporter": 1,
     "spans": 1,
+    "stats": 1,
     "timing": 1,
     "verdicts": 1,
     "unique": 1,

@@ -1,12 +1,13 @@
 """Tells reporters what happened, in batches, without ever waiting for one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 import trio
 
 from kiq_trio._pipeline.mailbox import Mailbox, kind_of
-from kiq_trio.events import Event
+from kiq_trio._pipeline.runs import Run
+from kiq_trio.events import Ended, Event
 from kiq_trio.reporter import Reporter
 
 
@@ -39,11 +40,16 @@ class Broadcast:
         if len(self._pending) == 1:
             self._arrival.unpark()
 
-    def tell_all(self, events: Sequence[Event]) -> None:
-        """Pass *events* on at once, after what was told before."""
-        self._pending += events
+    def tell_ends(self, runs: Iterable[Run]) -> None:
+        """Pass on how *runs* ended, at once and after what was told before."""
+        for run in runs:
+            job, outcome = run.job, run.outcome
+            if type(outcome) in self.wanted and job is not None and outcome is not None:
+                self._pending.append(Ended(job, outcome))
         if self._pending:
             self._offer()
+        else:
+            self._ask()
 
     def close(self) -> None:
         """Let `run` end when every reporter has heard all there is to tell."""

@@ -9,9 +9,10 @@ from kiq_trio._keeping import give_up
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.failing import Failures
 from kiq_trio._pipeline.gate import Gate
-from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.recalls import Recall, is_meant
 from kiq_trio._pipeline.runner import Runner
+from kiq_trio._pipeline.runs import ACK, REQUEUE, Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import Delivery
@@ -19,8 +20,6 @@ from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlemen
 from kiq_trio.errors import DecodeError
 from kiq_trio.events import (
     Aborted,
-    Ended,
-    Failed,
     Interrupted,
     Outcome,
     Started,
@@ -99,87 +98,97 @@ class Consumer:
     async def _work_off(self) -> None:
         clock, slots, pace = self.runner.clock, self.slots, self.slots.pace
         while not self._is_given_up:
-            try:
-                delivery = await slots.take()
-            except trio.EndOfChannel:
-                self._is_dismissed = True
-                return
-            began = clock()
-            if pace.is_over(began):
-                await self._yield(delivery)
-                if slots.is_closed:
-                    self.settler.add(delivery, _REQUEUE)
+            delivery = slots.take_nowait()
+            if delivery is None:
+                try:
+                    delivery = await slots.take()
+                except trio.EndOfChannel:
+                    self._is_dismissed = True
                     return
-                began = clock()
-            await self._work(delivery, began)
+            run = Run(delivery)
+            run.began = clock()
+            if pace.is_over(run.began):
+                await self._yield(run)
+                if slots.is_closed:
+                    self.settler.add(run)
+                    return
+                run.began = clock()
+            await self._work(run)
+            if self.settler.is_full:
+                await self.settler.room()
 
-    async def _yield(self, delivery: Delivery) -> None:
+    async def _yield(self, run: Run) -> None:
         """Let other tasks run, with a job in our hands."""
         try:
             await self.slots.pace.next_turn()
         except trio.Cancelled:
-            self.settler.add(delivery, _REQUEUE)
+            self.settler.add(run)
             raise
 
-    async def _work(self, delivery: Delivery, began: float) -> None:
-        job = self._accept(delivery)
-        if job is not None:
-            await self._run(delivery, job, began)
-        if self.settler.is_full:
-            await self.settler.room()
-
-    def _accept(self, delivery: Delivery) -> Job | None:
-        """Return the job to run; None if it is settled without a run."""
+    async def _work(self, run: Run) -> None:
         try:
-            job = Job.decode(delivery.payload)
+            job = run.job = Job.decode(run.delivery.payload)
         except DecodeError as error:
-            self._bury(delivery, error)
-            return None
-        refusal = self.gate.refuse(job)
-        if refusal is not None:
-            self._end(delivery, job, refusal, _ack(job))
-            return None
-        elsewhere = self.gate.put_off(job, delivery)
-        if elsewhere is not None:
-            # No run, and nothing that anybody should count.
-            self.settler.add(delivery, elsewhere)
-            return None
-        return job
+            self._bury(run, error)
+            return
+        is_plain = self.gate.waves_through(job)
+        if is_plain or self._may_run(run, job):
+            await self._run(run, job, is_plain=is_plain)
+        else:
+            self.settler.add(run)
 
-    async def _run(self, delivery: Delivery, job: Job, began: float) -> None:
-        self.ledger.running[self.name] = Run(delivery, began)
-        # Also when the user's Ctrl-C goes through: the job is interrupted.
-        outcome: Outcome = Interrupted(0.0)
-        settlement: Settlement = _REQUEUE
+    def _may_run(self, run: Run, job: Job) -> bool:
+        """Whether *job* is run; if not, *run* says what becomes of it."""
+        run.outcome = self.gate.refuse(job)
+        if run.outcome is not None:
+            run.settlement = _ack(job)
+            return False
+        elsewhere = self.gate.put_off(job, run.delivery)
+        if elsewhere is not None:
+            # No outcome: there was no run, and nothing that anybody should count.
+            run.settlement = elsewhere
+            return False
+        return True
+
+    async def _run(self, run: Run, job: Job, *, is_plain: bool) -> None:
+        self.ledger.running[self.name] = run
         try:
-            if is_released_at_start(job):
-                await self._unlock(job)
             if Started in self.broadcast.wanted:
                 self.broadcast.tell(Started(job))
-            deadline = job.deadline
-            if deadline is None:
-                found = await self.runner.run(job, began)
+            if is_plain:
+                found = await self.runner.run(job, run.began)
             else:
-                left = self.gate.seconds_left(deadline)
-                found = await self.runner.run_for(job, began, left)
+                found = await self._run_on_terms(job, run.began)
             if type(found) is Succeeded:
-                settlement = _ack(job)
+                settlement: Settlement = ACK if is_plain else _ack(job)
             else:
-                found, settlement = await self._settle(delivery, found)
-            outcome = found
+                found, settlement = await self._settle(run.delivery, found)
+            run.outcome, run.settlement = found, settlement
         finally:
+            # Also when the user's Ctrl-C goes through: the job is interrupted.
+            if run.outcome is None:
+                run.outcome = Interrupted(0.0)
             del self.ledger.running[self.name]
-            self._end(delivery, job, outcome, settlement)
-        if type(outcome) is not Succeeded:
+            self.settler.add(run)
+        if type(run.outcome) is not Succeeded:
             # A cancellation that was felt in there is felt again here.
             await trio.lowlevel.checkpoint()
+
+    async def _run_on_terms(self, job: Job, began: float) -> Outcome:
+        """Run a job that gives back a lock when it begins, or must end in time."""
+        if is_released_at_start(job):
+            await self._unlock(job)
+        if job.deadline is None:
+            return await self.runner.run(job, began)
+        left = self.gate.seconds_left(job.deadline)
+        return await self.runner.run_for(job, began, left)
 
     async def _settle(
         self, delivery: Delivery, found: Outcome
     ) -> tuple[Outcome, Settlement]:
         """Return how a run ended that did not succeed, and where its job goes."""
-        settlement: Settlement = _REQUEUE
-        if not isinstance(found, Interrupted | Succeeded):
+        settlement: Settlement = REQUEUE
+        if not isinstance(found, Interrupted):
             settlement = await self.failures.settle(delivery, found)
         if self._recall is not None and isinstance(settlement, _AGAIN):
             # Whatever it made of its cancellation: it is not wanted any more.
@@ -187,25 +196,14 @@ class Consumer:
             settlement = await self.failures.settle(delivery, found)
         return found, settlement
 
-    def _end(
-        self, delivery: Delivery, job: Job, outcome: Outcome, settlement: Settlement
-    ) -> None:
-        kind, ledger = type(outcome), self.ledger
-        ledger.processed += 1
-        ledger.measures.add(job, outcome)
-        # As Sidekiq counts it: pushed back, it was processed and it failed.
-        if kind is Failed or kind is Interrupted:
-            ledger.failed += 1
-        event = Ended(job, outcome) if kind in self.broadcast.wanted else None
-        self.settler.add(delivery, settlement, event)
-
     async def _unlock(self, job: Job) -> None:
         """Let others in from now on; awaited, for the job may want to enqueue one."""
         lock = lock_of(job)
         if lock is not None:
             await self.settler.release(lock)
 
-    def _bury(self, delivery: Delivery, error: DecodeError) -> None:
+    def _bury(self, run: Run, error: DecodeError) -> None:
+        delivery = run.delivery
         logger.error(
             "queue %s held a payload that is %s; it is in the dead set now",
             delivery.queue,
@@ -214,15 +212,12 @@ class Consumer:
         now = self.ledger.now()
         written = self.failures.write_time(now)
         payload = give_up(delivery.payload, written, queue=delivery.queue)
-        self.settler.add(delivery, Kill(now, payload))
+        run.settlement = Kill(now, payload)
+        self.settler.add(run)
 
 
 _AGAIN = (Requeue, Retry, Later)
 
 
 def _ack(job: Job) -> Ack:
-    return Ack(lock_of(job)) if "unique_token" in job.rest else _ACK
-
-
-_ACK = Ack()
-_REQUEUE = Requeue()
+    return Ack(lock_of(job)) if "unique_token" in job.rest else ACK

@@ -9,9 +9,9 @@ import trio
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.recalls import Recall
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
-from kiq_trio._store.settling import Requeue
 
 _LAST_CALL = 1.0
 """Seconds for a fetch without an answer, at least, before its jobs are left to the
@@ -99,7 +99,7 @@ class Crew:
 
     def _give_back(self) -> None:
         for delivery in self.slots.take_back():
-            self.settler.add(delivery, Requeue())
+            self.settler.add(Run(delivery))
 
     async def _consume(self) -> None:
         with self._consuming:

@@ -14,6 +14,9 @@ from kiq_trio.job import Job
 _LIMITS = frozenset({"expires_at", "expiry", "expires_in", "kiq_deadline"})
 """Fields of a payload that say when it is too late."""
 
+_LOCKS = frozenset({"unique_token", "unique_until"})
+"""Fields of a payload that say what its end, or its beginning, gives back."""
+
 
 @attrs.define(eq=False)
 class Gate:
@@ -28,10 +31,20 @@ class Gate:
     now: Callable[[], float]
     recalls: Recalls
     closed: Closed = attrs.field(factory=lambda: Closed(()))
+    _marks: frozenset[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._marks = _LIMITS | _LOCKS | frozenset(self.closed.fields)
+
+    def waves_through(self, job: Job) -> bool:
+        """Whether *job* needs no look: no limit, no lock, nothing that we lack.
+
+        Nearly every job is like that. One that is not may run nevertheless.
+        """
+        return self._marks.isdisjoint(job.rest) and job.jid not in self.recalls.by_jid
 
     def refuse(self, job: Job) -> Aborted | None:
         """Return how *job* ends without a run; None if it may run."""
-        # Nearly no job has any of them.
         if not _LIMITS.isdisjoint(job.rest):
             expires_at, deadline = job.expires_at, job.deadline
             if expires_at is not None and expires_at <= self.now():

@@ -1,6 +1,7 @@
 """How long runs took, by class, for the Metrics tab of Sidekiq's UI (wire.md §5)."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import attrs
 
@@ -15,6 +16,8 @@ LIMITS = (
     *(150_000, 225_000, 335_000),
 )
 """Milliseconds below which a run is in the first bucket, the second and so on."""
+
+_SHORTEST = LIMITS[0] / 1000
 
 _MOST_CLASSES = 1_000
 """A name may come from a payload, where anything can stand."""
@@ -33,30 +36,37 @@ class Measures:
             return
         if kind is Aborted and not outcome.took:
             return
-        measure = self.by_class.get(job.job_class)
-        if measure is None or "wrapped" in job.rest:
-            measure = self._of(job)
-            if measure is None:
-                return
-        measure.runs += 1
+        wrapped = job.rest.get("wrapped")
+        name = wrapped if type(wrapped) is str and wrapped else job.job_class
         if kind is Failed or kind is Interrupted:
-            measure.failures += 1
+            measure = self._of(name)
+            if measure is not None:
+                measure.runs += 1
+                measure.failures += 1
         else:
-            ms = int(outcome.took * 1000)
-            measure.ms += ms
-            measure.histogram[bisect_right(LIMITS, ms)] += 1
+            self.add_successes(name, (outcome.took,))
+
+    def add_successes(self, job_class: str, spans: Sequence[float]) -> None:
+        """Count runs of one class that lasted so many seconds each."""
+        measure = self._of(job_class)
+        if measure is None:
+            return
+        measure.runs += len(spans)
+        measure.seconds += sum(spans)
+        if max(spans) < _SHORTEST:
+            measure.histogram[0] += len(spans)
+            return
+        for seconds in spans:
+            measure.histogram[bisect_right(LIMITS, int(seconds * 1000))] += 1
 
     def take(self) -> dict[str, Measure]:
         """Return what there is, and start to count anew."""
         taken, self.by_class = self.by_class, {}
         return taken
 
-    def _of(self, job: Job) -> Measure | None:
-        wrapped = job.rest.get("wrapped")
-        name = wrapped if type(wrapped) is str and wrapped else job.job_class
-        # Sidekiq splits its fields there.
-        if "|" in name:
-            return None
-        if name not in self.by_class and len(self.by_class) >= _MOST_CLASSES:
-            return None
-        return self.by_class.setdefault(name, Measure())
+    def _of(self, name: str) -> Measure | None:
+        measure = self.by_class.get(name)
+        # Sidekiq splits its fields at the bar.
+        if measure is None and "|" not in name and len(self.by_class) < _MOST_CLASSES:
+            measure = self.by_class[name] = Measure()
+        return measure

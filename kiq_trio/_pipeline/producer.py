@@ -11,10 +11,10 @@ from trio_util import move_on_when
 
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import MOST_JOBS, Delivery, fetch
-from kiq_trio._store.settling import Requeue
 from kiq_trio._store.waiting import wait_and_fetch
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.supervisor import OUTAGES
@@ -230,7 +230,7 @@ class Producer:
 
     def _requeue(self, jobs: list[Delivery]) -> None:
         for delivery in jobs:
-            self.settler.add(delivery, Requeue())
+            self.settler.add(Run(delivery))
 
     def _conclude(self) -> None:
         """The call is answered: the next one is another."""

@@ -21,7 +21,8 @@ from kiq_trio._fields import time_writer
 from kiq_trio._keeping import make_shown
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
-from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._pipeline.ledger import Ledger
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._store.measuring import write_measures
 from kiq_trio._store.showing import Heartbeat, hide, show
 from kiq_trio._wire.client import Redis

@@ -17,7 +17,8 @@ import outcome
 import trio
 
 from kiq_trio._pipeline import runner
-from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._pipeline.ledger import Ledger
+from kiq_trio._pipeline.runs import Run
 from kiq_trio.job import Job
 
 MOST_TASKS = 5_000

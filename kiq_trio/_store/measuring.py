@@ -29,18 +29,18 @@ BUCKETS = 26
 
 @attrs.define
 class Measure:
-    """The runs of a class, in whole numbers: one fraction would stop Sidekiq's.
+    """The runs of a class.
 
     Attributes:
         runs: how many there were, failed ones included.
         failures: how many of them failed.
-        ms: how many milliseconds the others took.
+        seconds: how long the others took together.
         histogram: how many of those took how long, by bucket.
     """
 
     runs: int = 0
     failures: int = 0
-    ms: int = 0
+    seconds: float = 0.0
     histogram: list[int] = attrs.field(factory=lambda: [0] * BUCKETS)
 
 
@@ -81,7 +81,9 @@ def _commands(
     commands: list[Command] = []
     for key, lifetime in sums.items():
         for job_class, one in measures.items():
-            fields = {"ms": one.ms, "p": one.runs, "f": one.failures}
+            # In whole numbers: one fraction would stop Sidekiq's.
+            ms = round(one.seconds * 1000)
+            fields = {"ms": ms, "p": one.runs, "f": one.failures}
             commands += [
                 ("HINCRBY", key, f"{job_class}|{name}", count)
                 for name, count in fields.items()

@@ -121,6 +121,22 @@ async def settle(
     return settled
 
 
+async def acknowledge(redis: Redis, identity: str, ids: Sequence[str]) -> list[Settled]:
+    """Drop deliveries that are done with: what `settle` does for successes alone.
+
+    Args:
+        redis: where.
+        identity: who holds them.
+        ids: those of the deliveries.
+
+    Raises:
+        redis.exceptions.ResponseError: Redis refuses, and we hold them still.
+    """
+    command = ("HDEL", backup_key(identity), *ids)
+    found = raise_first(await persist(redis, [command]))[0]
+    return [Settled.MOVED if found else Settled.GONE] * len(ids)
+
+
 def _sort(
     settlements: Sequence[tuple[Delivery, Settlement]],
 ) -> tuple[list[int], list[_Item]]:

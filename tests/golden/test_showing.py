@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kiq_trio._pipeline.ledger import Run
 from kiq_trio._pipeline.measures import Measures
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._services.heartbeat import Portrait, _describe_run
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.iterating import Iteration, cancel_iteration, read_iteration
@@ -61,7 +61,9 @@ def beat(sidekiq: int, **counts: int) -> Heartbeat:
         rtt_us=74,
         rss=27936,
         quiet=False,
-        work={"8d2": _describe_run(Run(delivery, 12.9), 1795318240.0, 1795318240.0)},
+        work={"8d2": _describe_run(
+            Run(delivery, began=12.9), 1795318240.0, 1795318240.0
+        )},
         day="2026-11-22",
         sidekiq=sidekiq,
         **counts,

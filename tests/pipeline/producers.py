@@ -9,6 +9,7 @@ import trio
 from kiq_trio._background import background
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
@@ -65,6 +66,7 @@ async def working(
     settler = Settler(
         redis=redis,
         broadcast=Broadcast([]),
+        ledger=Ledger(now=trio.current_time),
         dead_limit=100,
         dead_timeout=1e9,
         limit=100,

@@ -60,11 +60,13 @@ async def working(
 ) -> AsyncIterator[Work]:
     dice = random.Random(1).random
     lease, broadcast, slots = Lease(), Broadcast([]), Slots()
+    ledger = Ledger(now=trio.current_time)
     await register(redis, "me")
     lease.grant("me")
     settler = Settler(
         redis=redis,
         broadcast=broadcast,
+        ledger=ledger,
         dead_limit=100,
         dead_timeout=1e9,
         limit=100,
@@ -76,7 +78,6 @@ async def working(
         threads=trio.CapacityLimiter(1),
         clock=trio.current_time,
     )
-    ledger = Ledger(now=trio.current_time)
     gate = Gate(trio.current_time, Recalls(trio.current_time, lifetime=3_600))
     producer = Producer(
         redis=redis,

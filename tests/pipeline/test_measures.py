@@ -13,7 +13,7 @@ def measured(outcome: Outcome, job: Job | None = None) -> dict[str, tuple[int, .
     measures = Measures()
     measures.add(job or Job(job_class="A"), outcome)
     return {
-        name: (one.runs, one.failures, one.ms, sum(one.histogram))
+        name: (one.runs, one.failures, int(one.seconds * 1000), sum(one.histogram))
         for name, one in measures.take().items()
     }
 

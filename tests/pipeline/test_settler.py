@@ -12,7 +12,6 @@ from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import read_counters, register
 from kiq_trio._store.settling import Ack, Kill, Requeue, Retry
 from kiq_trio._wire.client import Redis
-from kiq_trio.events import Ended, Succeeded
 from kiq_trio.job import Job
 from tests.pipeline.settlers import settling
 from tests.unkind import Fate, UnkindServer
@@ -24,10 +23,6 @@ def job(jid: str = "1") -> Job:
     return Job(job_class="A", jid=jid)
 
 
-def ended(jid: str) -> Ended:
-    return Ended(job(jid), Succeeded(0.0))
-
-
 async def test_whatever_came_while_one_write_was_under_way_goes_with_the_next(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:
@@ -35,10 +30,10 @@ async def test_whatever_came_while_one_write_was_under_way_goes_with_the_next(
         held = await scene.hold(b"1", b"2", b"3", b"4")
         unkind.delay = 1.0
         unkind.asked.clear()
-        scene.settler.add(held[0], Ack())
+        scene.end(held[0], Ack())
         await trio.sleep(0.5)
         for delivery in held[1:]:
-            scene.settler.add(delivery, Ack())
+            scene.end(delivery, Ack())
         assert scene.settler.size == 4
         await scene.settler.drained()
 
@@ -53,9 +48,9 @@ async def test_a_full_settler_lets_consumers_wait_until_it_has_written(
     async with settling(redis, limit=2) as scene:
         held = await scene.hold(b"1", b"2")
         unkind.delay = 7.0
-        scene.settler.add(held[0], Ack())
+        scene.end(held[0], Ack())
         fills = [scene.settler.is_full]
-        scene.settler.add(held[1], Ack())
+        scene.end(held[1], Ack())
         fills.append(scene.settler.is_full)
         began = trio.current_time()
 
@@ -71,7 +66,7 @@ async def test_reporters_are_told_when_redis_knows_and_not_before(
     async with settling(redis) as scene:
         [delivery] = await scene.hold(b"1")
         unkind.go_away()
-        scene.settler.add(delivery, Ack(), ended("1"))
+        scene.end(delivery, Ack(), "1")
         await trio.sleep(3600)
         assert scene.ears.jids == []
 
@@ -88,7 +83,7 @@ async def test_two_jobs_that_are_equal_to_the_byte_stay_two(
     payload = job().encode()
     async with settling(redis) as scene:
         for delivery in await scene.hold(payload, payload, payload):
-            scene.settler.add(delivery, Retry(AT, payload))
+            scene.end(delivery, Retry(AT, payload))
         await scene.settler.drained()
 
         kept = [Job.decode(one) for one in await redis.raw("ZRANGE", "retry", 0, -1)]
@@ -101,7 +96,7 @@ async def test_equal_junk_is_kept_once_and_held_no_longer(
 ) -> None:
     async with settling(redis) as scene:
         for delivery in await scene.hold(b"junk", b"junk"):
-            scene.settler.add(delivery, Kill(AT, b"junk"))
+            scene.end(delivery, Kill(AT, b"junk"))
         await scene.settler.drained()
 
         assert await redis.raw("ZRANGE", "dead", 0, -1) == [b"junk"]
@@ -114,7 +109,7 @@ async def test_equal_payloads_that_cannot_be_written_again_are_kept_once(
     deep = b'{"class":"A","args":[' + b"[" * 150 + b"]" * 150 + b"]}"
     async with settling(redis) as scene:
         for delivery in await scene.hold(deep, deep):
-            scene.settler.add(delivery, Kill(AT, deep))
+            scene.end(delivery, Kill(AT, deep))
         await scene.settler.drained()
 
         assert await redis.raw("ZRANGE", "dead", 0, -1) == [deep]
@@ -127,7 +122,7 @@ async def test_a_run_that_ended_too_late_is_logged(
     async with settling(redis) as scene:
         [delivery] = await scene.hold(b"1")
         await redis.raw("DEL", backup_key("me"))
-        scene.settler.add(delivery, Retry(AT, b"1"))
+        scene.end(delivery, Retry(AT, b"1"))
         await scene.settler.drained()
 
         assert "ended too late" in caplog.text
@@ -141,7 +136,7 @@ async def test_what_redis_refuses_stays_ours_until_it_does_not(
     await redis.raw("SET", "retry", "a string")
     async with settling(redis) as scene:
         [delivery] = await scene.hold(b"1")
-        scene.settler.add(delivery, Retry(AT, b"1"), ended("1"))
+        scene.end(delivery, Retry(AT, b"1"), "1")
         await trio.sleep(60)
         assert (await scene.held(), scene.ears.jids) == (1, [])
 
@@ -160,10 +155,10 @@ async def test_what_redis_refuses_holds_up_nothing_that_it_takes(
     await redis.raw("SET", "retry", "a string")
     async with settling(redis) as scene:
         failed, *others = await scene.hold(b"1", b"2", b"3")
-        scene.settler.add(failed, Retry(AT, b"1"), ended("1"))
-        scene.settler.add(others[0], Kill(AT, b"2"), ended("2"))
+        scene.end(failed, Retry(AT, b"1"), "1")
+        scene.end(others[0], Kill(AT, b"2"), "2")
         await trio.sleep(5)
-        scene.settler.add(others[1], Ack(), ended("3"))
+        scene.end(others[1], Ack(), "3")
         await trio.sleep(5)
 
         assert await redis.raw("ZRANGE", "dead", 0, -1) == [b"2"]
@@ -178,8 +173,8 @@ async def test_a_refusal_that_passes_is_no_reason_to_say_a_run_ended_too_late(
     await redis.raw("SET", "retry", "a string")
     async with settling(redis) as scene:
         fine, failed = await scene.hold(b"1", b"2")
-        scene.settler.add(fine, Ack())
-        scene.settler.add(failed, Retry(AT, b"2"))
+        scene.end(fine, Ack())
+        scene.end(failed, Retry(AT, b"2"))
         await trio.sleep(5)
         await redis.raw("DEL", "retry")
         await scene.settler.drained()
@@ -195,7 +190,7 @@ async def test_a_second_refusal_is_logged_as_well_and_so_is_the_end_of_each(
         for times, delivery in enumerate(await scene.hold(b"1", b"2"), 1):
             await redis.raw("DEL", "retry")
             await redis.raw("SET", "retry", "a string")
-            scene.settler.add(delivery, Retry(AT, delivery.payload))
+            scene.end(delivery, Retry(AT, delivery.payload))
             await trio.sleep(60)
             await redis.raw("DEL", "retry")
             await scene.settler.drained()
@@ -214,10 +209,10 @@ async def test_what_was_taken_under_an_older_name_is_settled_there(
             redis, identity="me again", producer="q", call=2, queue="q", limit=1
         )
         await bury_me(redis)
-        scene.settler.add(older[0], Ack(), ended("1"))
-        scene.settler.add(newer[0], Requeue(), ended("4"))
-        scene.settler.add(older[1], Retry(AT, b"2"), ended("2"))
-        scene.settler.add(older[2], Requeue(), ended("3"))
+        scene.end(older[0], Ack(), "1")
+        scene.end(newer[0], Requeue(), "4")
+        scene.end(older[1], Retry(AT, b"2"), "2")
+        scene.end(older[2], Requeue(), "3")
         await scene.settler.drained()
 
         assert await scene.held() == 0
@@ -246,9 +241,9 @@ async def test_a_lost_reply_settles_each_job_once(
         one, two, three = await scene.hold(b"1", b"2", b"3")
         fates = iter([fate])
         unkind.fate = lambda _: next(fates, "delivered")
-        scene.settler.add(one, Ack())
-        scene.settler.add(two, Retry(AT, b"2"))
-        scene.settler.add(three, Requeue())
+        scene.end(one, Ack())
+        scene.end(two, Retry(AT, b"2"))
+        scene.end(three, Requeue())
         await scene.settler.drained()
 
         assert await scene.held() == 0
@@ -263,7 +258,7 @@ async def test_interrupted_jobs_go_back_in_their_order_however_they_ended(
     async with settling(redis) as scene:
         held = await scene.hold(*(b"%d" % n for n in range(12)))
         for n in (5, 11, 0, 2, 10, 1, 3, 4, 9, 8, 7, 6):
-            scene.settler.add(held[n], Requeue())
+            scene.end(held[n], Requeue())
         await scene.settler.drained()
 
         waiting = await redis.raw("LRANGE", "queue:q", 0, -1)

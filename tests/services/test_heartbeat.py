@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.lease import Lease
-from kiq_trio._pipeline.ledger import Ledger, Run
+from kiq_trio._pipeline.ledger import Ledger
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._wire.client import Redis
@@ -127,7 +128,7 @@ async def test_running_jobs_are_shown_as_they_were_fetched(
     payload = '{"class":"A","args":["é"]}'
     delivery = Delivery("low.1.0", "low", payload.encode(), NAME)
     await trio.sleep(5)
-    show.ledger.running["low-3"] = Run(delivery, trio.current_time())
+    show.ledger.running["low-3"] = Run(delivery, began=trio.current_time())
     await trio.sleep(7)
     await show.heart.beat()
 
@@ -295,7 +296,7 @@ async def test_a_ui_that_cannot_be_told_harms_nothing(
 async def test_a_payload_that_is_no_text_is_shown_as_well_as_can_be(
     autojump_clock: MockClock, show: Show
 ) -> None:
-    show.ledger.running["q-1"] = Run(Delivery("q.1.0", "q", b"\xff", NAME), 0.0)
+    show.ledger.running["q-1"] = Run(Delivery("q.1.0", "q", b"\xff", NAME))
     await show.heart.beat()
 
     work: Any = json.loads((await show.hash(f"{NAME}:work"))["q-1"])

@@ -1,4 +1,4 @@
-"""Counts what happened in this process."""
+"""What happened in this process, counted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,21 +6,19 @@ from typing import Any
 
 from kiq_trio.events import (
     Aborted,
-    Ended,
-    Event,
     Failed,
     Interrupted,
+    Outcome,
     Snoozed,
     Succeeded,
 )
-from kiq_trio.reporter import Reporter
 
 
-class Stats(Reporter):
+class Stats:
     """How many jobs of each class ended in this process, and how.
 
-    These are for looking at: the totals that Sidekiq's UI shows are counted apart,
-    since a reporter may lose events.
+    These are for looking at, and end with the process; the totals that Sidekiq's UI
+    shows are in Redis.
 
     Attributes:
         succeeded: runs that succeeded, by class.
@@ -29,7 +27,6 @@ class Stats(Reporter):
         snoozed: runs that put their job off, by class.
         interrupted: runs that a shutdown has cancelled, by class.
         seconds: time spent in runs that succeeded, by class.
-        lost: events that are missing here.
     """
 
     def __init__(self) -> None:
@@ -39,7 +36,6 @@ class Stats(Reporter):
         self.snoozed: Counter[str] = Counter()
         self.interrupted: Counter[str] = Counter()
         self.seconds: dict[str, float] = {}
-        self.lost = 0
         self._counters: dict[type, Counter[str]] = {
             Succeeded: self.succeeded,
             Failed: self.failed,
@@ -54,22 +50,16 @@ class Stats(Reporter):
         return {
             **{name: dict(getattr(self, name)) for name in counters},
             "seconds": dict(self.seconds),
-            "lost": self.lost,
         }
 
-    def interests(self) -> frozenset[type]:
-        """Listen to what is counted."""
-        return frozenset(self._counters)
+    def count(self, job_class: str, outcome: Outcome) -> None:
+        """Count one job that has ended."""
+        if type(outcome) is Succeeded:
+            self.count_successes(job_class, (outcome.took,))
+        else:
+            self._counters[type(outcome)][job_class] += 1
 
-    async def handle_events(self, events: Sequence[Event]) -> None:
-        """Count each event."""
-        for event in events:
-            assert type(event) is Ended
-            name, outcome = event.job.job_class, event.outcome
-            self._counters[type(outcome)][name] += 1
-            if type(outcome) is Succeeded:
-                self.seconds[name] = self.seconds.get(name, 0.0) + outcome.took
-
-    async def handle_lost(self, count: int) -> None:
-        """Count what cannot be counted."""
-        self.lost += count
+    def count_successes(self, job_class: str, spans: Sequence[float]) -> None:
+        """Count runs of one class that succeeded and lasted so many seconds each."""
+        self.succeeded[job_class] += len(spans)
+        self.seconds[job_class] = self.seconds.get(job_class, 0.0) + sum(spans)
