@@ -11,13 +11,12 @@ from typing import Any
 import attrs
 from cattrs import Converter, transform_error
 
-from kiq_trio.converter import FITTING, SCALARS
+from kiq_trio.converter import FITTING
 from kiq_trio.errors import ArgumentError
 
 logger = logging.getLogger("kiq_trio.worker")
 
 _UNHINTED = (Any, object, inspect.Parameter.empty)
-_ANYTHING = SCALARS | {list, dict}
 _PLAIN: dict[Any, frozenset[type]] = {
     **FITTING,
     list: frozenset({list}),
@@ -86,12 +85,12 @@ class Takers:
     each: Sequence[Taker]
     more: Taker | None = None
 
-    @property
-    def kinds(self) -> Sequence[frozenset[type]]:
-        """What of JSON may pass as it is, by position."""
-        return [
-            _ANYTHING if taker.kinds is None else taker.kinds for taker in self.each
-        ]
+    def fit(self, kinds: Sequence[type]) -> bool:
+        """Whether all arguments of such *kinds* may pass as they are."""
+        takers = self._for(len(kinds))
+        return all(
+            taker.passes(kind) for taker, kind in zip(takers, kinds, strict=True)
+        )
 
     def take(self, args: Sequence[Any]) -> Sequence[Any]:
         """Return *args* as the worker's hints want them; the same, if all types pass.
@@ -99,14 +98,11 @@ class Takers:
         Raises:
             ArgumentError: one does not fit.
         """
-        takers = self._for(len(args))
-        if all(
-            taker.passes(type(value)) for taker, value in zip(takers, args, strict=True)
-        ):
+        if self.fit(tuple(map(type, args))):
             return args
         return [
             taker.take(value, self.worker)
-            for taker, value in zip(takers, args, strict=True)
+            for taker, value in zip(self._for(len(args)), args, strict=True)
         ]
 
     def _for(self, count: int) -> Sequence[Taker]:

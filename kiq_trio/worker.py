@@ -29,6 +29,10 @@ _POSITIONAL = (
 )
 
 
+_MOST_FITTING = 100
+"""So many kinds of arguments a worker remembers: those of a job may be any."""
+
+
 class FunctionWorker(Generic[P, R]):
     """A function that performs a class of jobs; made by the decorator `worker`.
 
@@ -62,7 +66,7 @@ class FunctionWorker(Generic[P, R]):
         self._converter = options.converter or CONVERTER
         self._hinted: Callable[..., Any] = function
         self._takers: Takers | None = None
-        self._kinds: Sequence[frozenset[type]] = ()
+        self._fitting: set[tuple[type, ...]] = set()
         # Shared by all jobs of this worker, so it must not change.
         self._fields = MappingProxyType(payload_fields(options))
 
@@ -124,13 +128,10 @@ class FunctionWorker(Generic[P, R]):
         Raises:
             ArgumentError: one does not fit its hint.
         """
-        # Nearly always they are text and numbers, and fit.
-        for value, kinds in zip(args, self._kinds):  # noqa: B905 - saying so costs more than the rest.
-            if type(value) not in kinds:
-                break
-        else:
-            if len(args) <= len(self._kinds):
-                return args
+        # Nearly always they are text and numbers, and of kinds that were seen before.
+        kinds = tuple(map(type, args))
+        if kinds in self._fitting:
+            return args
         if self._takers is None:
             # Only now: a hint may speak of what was defined after the worker.
             self._takers = read_hints(
@@ -139,7 +140,8 @@ class FunctionWorker(Generic[P, R]):
                 worker=self.name,
                 converter=self._converter,
             )
-            self._kinds = self._takers.kinds
+        if len(self._fitting) < _MOST_FITTING and self._takers.fit(kinds):
+            self._fitting.add(kinds)
         return self._takers.take(args)
 
     def set(self, **options: Any) -> Self:

@@ -107,7 +107,7 @@ class Consumer:
                     return
             run = Run(delivery)
             run.began = clock()
-            if pace.is_over(run.began):
+            if run.began > pace.ends_at:
                 await self._yield(run)
                 if slots.is_closed:
                     self.settler.add(run)
@@ -132,25 +132,9 @@ class Consumer:
             self._bury(run, error)
             return
         is_plain = self.gate.waves_through(job)
-        if is_plain or self._may_run(run, job):
-            await self._run(run, job, is_plain=is_plain)
-        else:
+        if not is_plain and not self._may_run(run, job):
             self.settler.add(run)
-
-    def _may_run(self, run: Run, job: Job) -> bool:
-        """Whether *job* is run; if not, *run* says what becomes of it."""
-        run.outcome = self.gate.refuse(job)
-        if run.outcome is not None:
-            run.settlement = _ack(job)
-            return False
-        elsewhere = self.gate.put_off(job, run.delivery)
-        if elsewhere is not None:
-            # No outcome: there was no run, and nothing that anybody should count.
-            run.settlement = elsewhere
-            return False
-        return True
-
-    async def _run(self, run: Run, job: Job, *, is_plain: bool) -> None:
+            return
         self.ledger.running[self.name] = run
         try:
             if Started in self.broadcast.wanted:
@@ -173,6 +157,19 @@ class Consumer:
         if type(run.outcome) is not Succeeded:
             # A cancellation that was felt in there is felt again here.
             await trio.lowlevel.checkpoint()
+
+    def _may_run(self, run: Run, job: Job) -> bool:
+        """Whether *job* is run; if not, *run* says what becomes of it."""
+        run.outcome = self.gate.refuse(job)
+        if run.outcome is not None:
+            run.settlement = _ack(job)
+            return False
+        elsewhere = self.gate.put_off(job, run.delivery)
+        if elsewhere is not None:
+            # No outcome: there was no run, and nothing that anybody should count.
+            run.settlement = elsewhere
+            return False
+        return True
 
     async def _run_on_terms(self, job: Job, began: float) -> Outcome:
         """Run a job that gives back a lock when it begins, or must end in time."""

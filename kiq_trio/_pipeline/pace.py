@@ -14,20 +14,20 @@ own, would hold the loop for fifty.
 
 
 class Pace:
-    """Whose turn it is: the consumers', or everybody else's."""
+    """Whose turn it is: the consumers', or everybody else's.
+
+    Attributes:
+        ends_at: when others should run before the next job, on Trio's clock.
+    """
 
     def __init__(self) -> None:
-        self._began = -math.inf
+        self.ends_at = -math.inf
         self._is_yielded = False
 
     def begin(self) -> None:
         """Jobs were handed over: their consumers' turn begins."""
-        self._began = trio.current_time()
+        self.ends_at = trio.current_time() + TURN
         self._is_yielded = False
-
-    def is_over(self, now: float) -> bool:
-        """Whether, at *now* on Trio's clock, others should run before the next job."""
-        return now - self._began > TURN
 
     async def next_turn(self) -> None:
         """Let all others run; return when it is the consumers' turn again."""
@@ -38,5 +38,5 @@ class Pace:
                 # The first of those who yielded begins the turn for all.
                 self.begin()
                 return
-            if not self.is_over(trio.current_time()):
+            if trio.current_time() <= self.ends_at:
                 return

@@ -39,6 +39,15 @@ class Runner:
     threads: trio.CapacityLimiter
     clock: Callable[[], float]
     middleware: Sequence[ServerMiddleware] = ()
+    _bare: Mapping[str, AnyWorker] = attrs.field(init=False)
+    """Those that are called with nothing around them: most jobs are theirs."""
+
+    def __attrs_post_init__(self) -> None:
+        self._bare = {
+            name: worker
+            for name, worker in self.workers.items()
+            if not self.middleware and _is_bare(worker)
+        }
 
     async def run(self, job: Job, began: float) -> Outcome:
         """Perform *job*, begun at *began* on Trio's clock.
@@ -47,23 +56,22 @@ class Runner:
         is cancelled from outside is `Interrupted`; whoever calls must pass a
         checkpoint afterwards, where the cancellation is felt again.
         """
-        worker = self.workers.get(job.job_class)
+        worker = self._bare.get(job.job_class)
         scope: trio.CancelScope | None = None
         running.set(job)
         try:
-            if worker is None:
-                raise UnknownWorkerError(job.job_class, tuple(self.workers))  # noqa: TRY301 - one way to fail.
-            options = worker.options
-            if options.exclusive:
-                said = None
-                with self.lease.exclusive() as scope:
-                    said = await self._go_through(worker, job)
-                if scope.cancelled_caught:
-                    return Interrupted(self.clock() - began)
-            elif self.middleware or options.timeout is not None or not worker.is_async:
-                said = await self._go_through(worker, job)
-            else:
+            if worker is not None:
                 said = await worker.function(*worker.take(job.args))
+            else:
+                worker = self._find(job)
+                if worker.options.exclusive:
+                    said = None
+                    with self.lease.exclusive() as scope:
+                        said = await self._go_through(worker, job)
+                    if scope.cancelled_caught:
+                        return Interrupted(self.clock() - began)
+                else:
+                    said = await self._go_through(worker, job)
         except BaseException as error:
             if is_interrupt(error):
                 raise
@@ -74,6 +82,12 @@ class Runner:
         took = self.clock() - began
         # What a worker returns means nothing, unless it is a verdict.
         return (_read(said, took) if said is not None else None) or Succeeded(took)
+
+    def _find(self, job: Job) -> AnyWorker:
+        worker = self.workers.get(job.job_class)
+        if worker is None:
+            raise UnknownWorkerError(job.job_class, tuple(self.workers))
+        return worker
 
     async def _go_through(self, worker: AnyWorker, job: Job) -> Any:
         perform = partial(self._perform, worker)
@@ -101,6 +115,11 @@ class Runner:
             return await _in_time(
                 timeout, _run_in_thread, thread, worker.function, *args
             )
+
+
+def _is_bare(worker: AnyWorker) -> bool:
+    options = worker.options
+    return worker.is_async and not options.exclusive and options.timeout is None
 
 
 def name_thread(jid: str) -> str:
