@@ -45,7 +45,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure, against the bare loop of the same run."""
+    """Measure, against the bare loop of the same run; `-- --docs` makes the page."""
     session.install("-e", ".[all]")
     session.run("python", "-m", "bench", *session.posargs)
 

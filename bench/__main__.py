@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from bench import page
 from bench.conditions import describe
 from bench.groups import GROUPS, known
 from bench.server import open_ends
@@ -49,6 +50,9 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument(
+        "--docs", action="store_true", help="make the page of the docs anew from them"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     # Lines about jobs that fail on purpose are written, as always, but not shown.
@@ -61,6 +65,8 @@ def main() -> None:
     found = trio.run(run)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
+    if options.docs:
+        page.write(found, page.FOUND.parent)
 
 
 if __name__ == "__main__":

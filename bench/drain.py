@@ -106,8 +106,13 @@ async def drain(load: Load, url: str, count: int, concurrency: int) -> Sample:
     return await work_off(load, url, count, concurrency)
 
 
-async def work_off(load: Load, url: str, count: int, concurrency: int) -> Sample:
-    """Run *count* jobs that are in Redis, until the last is settled."""
+async def work_off(
+    load: Load, url: str, count: int, concurrency: int, *, rest: int = 0
+) -> Sample:
+    """Run *count* jobs that are in Redis, until the last is settled.
+
+    If there is a *rest* beside them, it is left where it is.
+    """
     tally = Tally(count)
     made, queues = load.make(tally), {"default": concurrency}
     async with Kiq(redis_url=url, workers=[made], queues=queues, **load.options) as kiq:
@@ -115,7 +120,8 @@ async def work_off(load: Load, url: str, count: int, concurrency: int) -> Sample
         await tally.all_done.wait()
         # The last batch is settled while we look now and then whether it is.
         meter.lap()
-        await kiq.wait_idle()
+        if not rest:
+            await kiq.wait_idle()
         return meter.stop(count)
 
 

@@ -4,7 +4,20 @@ from argparse import ArgumentTypeError
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from bench import drain, enqueue, resting, spread
+from bench import (
+    backlog,
+    costs,
+    drain,
+    due,
+    enqueue,
+    latency,
+    memory,
+    processes,
+    recovery,
+    resting,
+    spread,
+    startup,
+)
 from bench.site import Site
 from bench.table import Table
 
@@ -14,8 +27,16 @@ GROUPS: dict[str, Group] = {
     "drain": drain.measure,
     "enqueue": enqueue.measure,
     "idle": resting.measure,
+    "latency": latency.measure,
     "concurrency": spread.measure_concurrency,
     "transport": spread.measure_transport,
+    "processes": processes.measure,
+    "backlog": backlog.measure,
+    "due": due.measure,
+    "memory": memory.measure,
+    "startup": startup.measure,
+    "costs": costs.measure,
+    "recovery": recovery.measure,
 }
 
 

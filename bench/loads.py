@@ -31,6 +31,10 @@ class Tally:
     all_done: trio.Event = attrs.field(factory=trio.Event)
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
+    def restart(self) -> None:
+        """Count from the beginning."""
+        self.all_done, self._numbers = trio.Event(), itertools.count(1)
+
     def is_last(self) -> bool:
         """Count one, in whatever thread; whether there is no more."""
         # Atomic, which `+= 1` is not.

@@ -37,7 +37,7 @@ class Site:
     @property
     def jobs(self) -> int:
         """How many jobs a round of a usual case has."""
-        return self.either(2_000, 20_000)
+        return self.either(1_000, 20_000)
 
     def either(self, quick: T, full: T) -> T:
         """Return *quick* if that is wanted, else *full*."""

@@ -30,7 +30,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "first": ("first, s", ",.2f"),
     "last": ("last, s", ",.2f"),
     "gap": ("longest gap of beats, s", ",.3f"),
-    "blocked": ("loop held, s", ",.3f"),
+    "ui_gap": ("of heartbeats, s", ",.3f"),
     "ms": ("ms", ",.0f"),
     "cpu_ms": ("CPU ms", ",.0f"),
     "mib": ("MiB", ",.1f"),

@@ -23,7 +23,8 @@ extensions = [
     "place_tables",
     "retry_table",
 ]
-exclude_patterns = ["_build"]
+# The second is included where it is shown.
+exclude_patterns = ["_build", "measured"]
 myst_heading_anchors = 3
 
 # What is typed into a terminal must not be turned into typography.

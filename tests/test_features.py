@@ -46,7 +46,7 @@ def test_the_benchmarks_run_by_one_command() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
 
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,43 @@
+"""What importing and starting cost."""
+
+import statistics
+import sys
+
+from bench import drain
+from bench.children import run
+from bench.clock import Row
+from bench.loads import NOOP
+from bench.site import Site
+from bench.table import Table
+
+IMPORTS = {
+    "python": "pass",
+    "import trio, redis.asyncio": "import trio, redis.asyncio",
+    "import kiq_trio": "import kiq_trio",
+    "kiq-trio's command line": "import kiq_trio.cli.app",
+}
+
+
+async def measure(site: Site) -> Table:
+    """Run interpreters to their end, in interleaved rounds."""
+    commands = {
+        name: [sys.executable, "-c", program] for name, program in IMPORTS.items()
+    }
+    last = "start, run a job, stop"
+    commands[last] = [sys.executable, "-m", "bench.child", "first", site.url]
+    found: dict[str, list[Row]] = {name: [] for name in commands}
+    for _ in range(site.either(1, 15)):
+        for name, command in commands.items():
+            if name == last:
+                await drain.fill(site.url, 1, NOOP)
+            seconds, cpu = await run(command)
+            found[name].append({"ms": seconds * 1e3, "cpu_ms": cpu * 1e3})
+    rows = {
+        name: {key: statistics.median(row[key] for row in rounds) for key in rounds[0]}
+        for name, rounds in found.items()
+    }
+    return Table(
+        "Start-up",
+        "From the start of a Python process to its end; medians of interleaved rounds.",
+        rows,
+    )
