@@ -24,7 +24,8 @@ async def measure(site: Site) -> Table:
         f"{count:,} jobs become due at once",
         f"Until the last is in its queue, while one process stages and runs them. It"
         f" beats each {BEAT:g} s, by a thread, and tells the Web UI how it is each"
-        f" {2 * BEAT:g} s, by its loop: the longest gaps of both.",
+        f" {2 * BEAT:g} s, by its loop: the longest gaps of both. CPU: per job, of all"
+        f" that it did.",
         {"one process": await _stage(site.url, count)},
     )
 
@@ -33,7 +34,7 @@ async def _stage(url: str, count: int) -> Row:
     await drain.empty(url)
     stock = Stock(url)
     async with open_child("work", url, str(drain.CONCURRENCY), str(BEAT)) as child:
-        await child.hear()
+        before = (await child.hear())["cpu"]
         due_at = await schedule(url, count)
         await trio.sleep(max(0.0, due_at - 1 - time.time()))
         gaps = Gaps()
@@ -42,7 +43,15 @@ async def _stage(url: str, count: int) -> Row:
             await trio.sleep(_GLANCE)
         seconds = time.time() - due_at
         await stock.wait_empty()
-    return {"seconds": seconds, "gap": gaps.longest[0], "ui_gap": gaps.longest[1]}
+        await child.say()
+        cpu = (await child.hear())["cpu"] - before
+    beats, shown = gaps.longest
+    return {
+        "seconds": seconds,
+        "cpu_us": cpu / count * 1e6,
+        "gap": beats,
+        "ui_gap": shown,
+    }
 
 
 async def schedule(url: str, count: int) -> float:

@@ -84,6 +84,16 @@ def _delay_of_beats(tables: Tables) -> float:
     return max(row["gap"], row["ui_gap"])
 
 
+def _times_ours(peer: str) -> Callable[[Tables], float]:
+    """Return what compares a peer with us; both are in the run of `bench.peers`."""
+
+    def read(tables: Tables) -> float:
+        rows = tables["peers"].rows
+        return rows[peer]["cpu_us"] / rows["kiq_trio"]["cpu_us"]
+
+    return read
+
+
 GOALS: Sequence[Goal] = (
     Goal(
         "drain, 25 at once: CPU of the bare loop, times",
@@ -104,6 +114,10 @@ GOALS: Sequence[Goal] = (
         is_least=True,
         form=",.0f",
     ),
+    Goal(
+        "CPU of a job on dramatiq, in ours", 15, _times_ours("dramatiq"), is_least=True
+    ),
+    Goal("CPU of a job on Sidekiq, in ours", 3, _times_ours("sidekiq"), is_least=True),
     Goal(
         "`enqueue_many`: client CPU µs a job",
         7,

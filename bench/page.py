@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ PLOTS = {
 def make(found: Mapping[str, Any]) -> dict[str, str]:
     """Return the files of the page by their names, from what was measured."""
     tables = {n: Table.from_json(table) for n, table in found["tables"].items()}
+    judged = tables | {"peers": _peers(found.get("peers", []))}
     files = {
         f"{name}.svg": draw(title, _bars(tables[name].rows, key), base=base)
         for name, (title, key, base) in PLOTS.items()
         if name in tables
     }
-    parts = [_conditions(found["conditions"]), _goals(tables)]
+    parts = [_conditions(found["conditions"]), _goals(judged)]
     for name, table in tables.items():
         parts.append(f"### {table.title}\n\n{table.note}")
         if f"{name}.svg" in files:
@@ -47,6 +48,16 @@ def make(found: Mapping[str, Any]) -> dict[str, str]:
 
 def _bars(rows: Mapping[str, Row], key: str) -> dict[str, float]:
     return {name: row[key] for name, row in rows.items() if key in row}
+
+
+def _peers(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what `bench.peers` says; whoever could not be measured is not in it."""
+    rows = {
+        row["peer"]["name"]: {"cpu_us": row["client_us"]}
+        for row in found
+        if "client_us" in row
+    }
+    return Table("Peers", "", rows)
 
 
 def _conditions(conditions: Mapping[str, str]) -> str:
@@ -74,8 +85,14 @@ def main() -> None:
     """Make the page again from the JSON that is there, or from another."""
     parser = argparse.ArgumentParser(prog="bench.page", description=__doc__)
     parser.add_argument("found", type=Path, nargs="?", default=FOUND)
+    parser.add_argument(
+        "--peers", type=Path, help="what `bench.peers --json` wrote, for their goals"
+    )
     options = parser.parse_args()
-    write(json.loads(options.found.read_text()), FOUND.parent)
+    found = json.loads(options.found.read_text())
+    if options.peers is not None:
+        found["peers"] = json.loads(options.peers.read_text())["peers"]
+    write(found, FOUND.parent)
 
 
 if __name__ == "__main__":

@@ -176,7 +176,24 @@ def test_the_page_is_what_its_json_makes() -> None:
 
     assert {n: (FOUND.parent / n).read_text() for n in files} == files
     assert set(found["tables"]) == set(GROUPS)
-    assert "not measured" not in files["tables.md"]
+    lines = files["tables.md"].splitlines()
+    unmeasured = [line for line in lines if "not measured" in line]
+    assert [line for line in unmeasured if "CPU of a job on" not in line] == []
+
+
+def test_a_peer_that_failed_is_a_goal_not_measured() -> None:
+    found = json.loads(FOUND.read_text()) | {
+        "peers": [
+            {"peer": {"name": "kiq_trio"}, "client_us": 10},
+            {"peer": {"name": "dramatiq"}, "client_us": 160},
+            {"peer": {"name": "sidekiq"}, "reason": "there is no Ruby"},
+        ]
+    }
+
+    page = make(found)["tables.md"]
+
+    assert "| CPU of a job on dramatiq, in ours | ≥ 15.00 | 16.00 | held |" in page
+    assert "| CPU of a job on Sidekiq, in ours | ≥ 3.00 |  | not measured |" in page
 
 
 def test_every_figure_on_the_page_has_a_column() -> None:
