@@ -174,7 +174,8 @@ def test_the_page_is_what_its_json_makes() -> None:
 
     files = make(found)
 
-    assert {n: (FOUND.parent / n).read_text() for n in files} == files
+    shown = {n: (FOUND.parent / n).read_text() for n in files}
+    assert shown == files, "run `python -m bench.page`"
     assert set(found["tables"]) == set(GROUPS)
     lines = files["tables.md"].splitlines()
     unmeasured = [line for line in lines if "not measured" in line]
