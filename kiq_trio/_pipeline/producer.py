@@ -26,7 +26,6 @@ _AHEAD = 2
 """How many jobs a fetch may take that waits in Redis: if our event loop is blocked
 when they come, they wait for it while other processes could run them. One more than
 a lone job, so that its answer says that the queue is empty again."""
-_SHIELD = 1.0
 _JITTER = 0.02
 _PAUSE_INTERVAL = 2.0
 
@@ -147,25 +146,21 @@ class Producer:
         """Fetch and let *take* have it; return whether there was room for more.
 
         The call keeps its number and its limit until we know its answer: the same
-        call gets the same jobs again.
+        call gets the same jobs again. So if we are cancelled in here, `hand_back`
+        finds out what it has taken. A shield would cost every fetch 10 µs instead.
         """
         limit = self._limit = self._limit or limit
-        # Once Redis has moved jobs to our backup they are ours to hand over;
-        # being cancelled in between would strand them there.
-        with trio.move_on_after(_SHIELD, shield=True):
-            jobs = await fetch(
-                self.redis,
-                identity=self.lease.identity,
-                producer=self.queue,
-                call=self._call,
-                queue=self.queue,
-                limit=limit,
-            )
-            self._conclude()
-            take(jobs)
-            return len(jobs) < limit
-        await trio.lowlevel.checkpoint()
-        return False
+        jobs = await fetch(
+            self.redis,
+            identity=self.lease.identity,
+            producer=self.queue,
+            call=self._call,
+            queue=self.queue,
+            limit=limit,
+        )
+        self._conclude()
+        take(jobs)
+        return len(jobs) < limit
 
     async def _wait(self, limit: int) -> bool:
         """Wait for a while, or until the queue has jobs, and then fetch up to *limit*.

@@ -82,7 +82,7 @@ async def test_nothing_is_taken_while_we_may_not(
         assert work.taken == [1]
 
 
-async def test_what_is_taken_while_we_are_told_to_stop_is_handed_over(
+async def test_what_is_taken_while_we_are_told_to_stop_goes_back_to_its_queue(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:
     async with working(redis, can_wait=False) as work:
@@ -96,7 +96,8 @@ async def test_what_is_taken_while_we_are_told_to_stop_is_handed_over(
         unkind.delay = 0.0
         await trio.sleep(10)
 
-        assert (work.taken, await work.held()) == ([1], 1)
+        assert (work.taken, await work.held()) == ([], 0)
+        assert await work.waiting() == [1]
 
 
 @pytest.mark.parametrize("trouble", ["quiet", "suspended"])
