@@ -51,22 +51,18 @@ def repush(
         DecodeError: it is no job.
         EncodeError: it cannot be written again in JSON that Ruby reads.
     """
-    fields = _read(restore(payload))
-    job = Job.from_map(fields)
-    fault = find_fault(job)
-    if fault is not None:
-        raise DecodeError(fault)
-    # Sidekiq would obey it a second time.
-    fields.pop("at", None)
-    fields["args"] = job.args
-    fields["queue"] = job.queue
-    if not job.jid:
-        fields["jid"] = hashlib.sha256(payload).hexdigest()[:24]
-    fields.setdefault("retry", True)
-    fields.setdefault("created_at", written)
+    fields = _complete(_read(restore(payload)), payload, written)
     fields.update(counted or {})
     fields["enqueued_at"] = written
-    return Repushed(job.queue, encoder.encode(fields))
+    return Repushed(fields["queue"], encoder.encode(fields))
+
+
+def complete(payload: bytes, written: float) -> bytes:
+    """Return what somebody puts into a set by hand, with all that Sidekiq gives a job.
+
+    Takes and raises what `repush` does.
+    """
+    return encoder.encode(_complete(_read(payload), payload, written))
 
 
 def put_off(payload: bytes, written: float, queue: str) -> bytes:
@@ -100,6 +96,22 @@ def put_off(payload: bytes, written: float, queue: str) -> bytes:
     # Raises what Ruby could not read, as the other way does.
     encoder.check(fields)
     return encoder.cut(payload, _GONE)
+
+
+def _complete(fields: dict[str, Any], payload: bytes, written: float) -> dict[str, Any]:
+    job = Job.from_map(fields)
+    fault = find_fault(job)
+    if fault is not None:
+        raise DecodeError(fault)
+    # Sidekiq would obey it a second time.
+    fields.pop("at", None)
+    fields["args"] = job.args
+    fields["queue"] = job.queue
+    if not job.jid:
+        fields["jid"] = hashlib.sha256(payload).hexdigest()[:24]
+    fields.setdefault("retry", True)
+    fields.setdefault("created_at", written)
+    return fields
 
 
 def _read(payload: bytes) -> dict[str, Any]:

@@ -100,6 +100,8 @@ COMMANDS = (
     "XREAD",
     "ZCARD",
     "ZRANGE",
+    "ZREMRANGEBYRANK",
+    "ZREMRANGEBYSCORE",
     "ZSCAN",
 )
 
@@ -112,6 +114,6 @@ def acl_rules() -> tuple[str, ...]:
     """
     commands = {*COMMANDS_OF_CONNECTIONS, *COMMANDS_OF_SCRIPTS, *COMMANDS}
     return (
-        *dict.fromkeys(f"~{key.glob}" for key in KEYS),
+        *dict.fromkeys(key.rule for key in KEYS),
         *(f"+{command.lower()}" for command in sorted(commands)),
     )

@@ -4,6 +4,8 @@ We run none ourselves. But whoever cancels a job that Ruby may be running says s
 there, where it is looked for.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -42,17 +44,16 @@ async def read_iteration(redis: Redis, jid: str) -> Iteration | None:
     Whatever is missing or is not what it should be counts as if it had just begun: a
     cancelled job may have nothing but that.
     """
-    reply = await persist_one(redis, ("HGETALL", iteration_key(jid)))
-    fields = {name.decode(errors="replace"): value for name, value in read_pairs(reply)}
-    if not fields:
-        return None
-    cancelled_at = fields.get("cancelled")
-    return Iteration(
-        executions=int(_number(fields.get("ex"))),
-        cursor=_cursor(fields.get("c")),
-        runtime=_number(fields.get("rt")),
-        cancelled_at=None if cancelled_at is None else int(_number(cancelled_at)),
-    )
+    return (await read_iterations(redis, [jid])).get(jid)
+
+
+async def read_iterations(redis: Redis, jids: Sequence[str]) -> dict[str, Iteration]:
+    """Return how far those of *jids* have come that are iterable, in one round trip."""
+    names = list(dict.fromkeys(jids))
+    reads: list[Command] = [("HGETALL", iteration_key(one)) for one in names]
+    replies = raise_first(await persist(redis, reads)) if reads else []
+    states = zip(names, map(_iteration, replies), strict=True)
+    return {name: state for name, state in states if state is not None}
 
 
 async def cancel_iteration(redis: Redis, jid: str, *, now: float) -> None:
@@ -78,6 +79,19 @@ async def has_strangers(redis: Redis) -> bool:
     return bool(shown - set(await persist_one(redis, ("HKEYS", PROCESSES))))
 
 
+def _iteration(reply: Any) -> Iteration | None:
+    fields = {name.decode(errors="replace"): value for name, value in read_pairs(reply)}
+    if not fields:
+        return None
+    cancelled_at = fields.get("cancelled")
+    return Iteration(
+        executions=int(_number(fields.get("ex"))),
+        cursor=_cursor(fields.get("c")),
+        runtime=_number(fields.get("rt")),
+        cancelled_at=None if cancelled_at is None else int(_number(cancelled_at)),
+    )
+
+
 def _cursor(value: bytes | None) -> Any:
     try:
         return encoder.decode(value or b"null")
@@ -87,6 +101,7 @@ def _cursor(value: bytes | None) -> Any:
 
 def _number(value: bytes | None) -> float:
     try:
-        return float(value or 0)
+        number = float(value or 0)
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0

@@ -18,6 +18,7 @@ from kiq_trio._store.keys import (
     PAUSED_PERIODICS,
     PERIODICS,
     PROCESSES,
+    PROFILES,
     PRUNED,
     QUEUES,
     REGISTRATIONS,
@@ -37,12 +38,14 @@ class Key(NamedTuple):
         redis_type: what Redis calls it.
         meaning: what it holds.
         deleted: what follows if somebody deletes it while processes run.
+        is_read_only: we look at it, and leave it to others to write it.
     """
 
     pattern: str
     redis_type: str
     meaning: str
     deleted: str
+    is_read_only: bool = False
 
     @property
     def glob(self) -> str:
@@ -53,6 +56,11 @@ class Key(NamedTuple):
         """
         pattern = re.sub(r"^ID", "*:*:*", self.pattern)
         return re.sub(r"[A-Z]+", "*", pattern)
+
+    @property
+    def rule(self) -> str:
+        """The right to it, as Redis' ACL wants it."""
+        return f"{'%R' if self.is_read_only else ''}~{self.glob}"
 
 
 _NOT_DRAWN = "Sidekiq's UI does not draw it"
@@ -197,6 +205,20 @@ KEYS = (
         "hash",
         "how far an iterable job of Ruby's has come; we cancel it there",
         "it begins anew, or is not cancelled",
+    ),
+    Key(
+        PROFILES,
+        "zset",
+        "names of profiles that Ruby's processes took, by when they end; only read",
+        "its profiles are not listed",
+        is_read_only=True,
+    ),
+    Key(
+        "TOKEN-JID",
+        "hash",
+        "a profile of a job of Ruby's, for a day; only read",
+        "there is one profile less",
+        is_read_only=True,
     ),
     Key(
         DEAR_LEADER,

@@ -20,6 +20,7 @@ TERM = "kiq:term"
 ORDERS = "kiq:orders"
 PRUNED = "process_cleanup"
 DEAR_LEADER = "dear-leader"
+PROFILES = "profiles"
 
 
 def queue_key(name: str) -> str:

@@ -91,6 +91,9 @@ WAYS = (
         "whoever adds another",
         "there are more than `dead_limit`, or it is older than `dead_timeout`",
     ),
+    Way(UNSTORED, SCHEDULED, ("schedule",), "people", "put there", by_hand=True),
+    Way(UNSTORED, FAILED, ("schedule",), "people", "put there", by_hand=True),
+    Way(UNSTORED, GIVEN_UP, ("schedule",), "people", "declared dead", by_hand=True),
     Way(SCHEDULED, ENQUEUED, ("move",), "people", "it shall run now", by_hand=True),
     Way(FAILED, ENQUEUED, ("move",), "people", "it shall run now", by_hand=True),
     Way(GIVEN_UP, ENQUEUED, ("move",), "people", "it shall run again", by_hand=True),
@@ -101,7 +104,7 @@ WAYS = (
     Way(GIVEN_UP, DONE, ("move",), "people", "deleted", by_hand=True),
     Way(ENQUEUED, DONE, ("remove",), "people", "cancelled or deleted", by_hand=True),
 )
-"""All but `clear`, which deletes every job wherever it is."""
+"""All but `clear`, which deletes every job, and `trim`, which deletes old dead ones."""
 
 DESTINATIONS: Mapping[type[Settlement], Place] = {
     Ack: DONE,

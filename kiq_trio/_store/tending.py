@@ -99,6 +99,17 @@ async def delete(redis: Redis, jobs: Sequence[Placed]) -> int:
     return count
 
 
+async def take_out(redis: Redis, jobs: Sequence[Placed]) -> int:
+    """Take jobs out of sorted sets, for who has put them elsewhere; return how many.
+
+    Their locks stay with them.
+    """
+    count = 0
+    for place, some in _by_place(jobs):
+        count += await move(redis, place, list(map(_away, some)))
+    return count
+
+
 def cannot_run(placed: Placed) -> bool:
     """Whether `run_again` leaves this where it is, because it is no job."""
     return _to_queue(placed, 0.0, counts=False) is None
@@ -171,6 +182,11 @@ def _to_queue(placed: Placed, written: float, *, counts: bool) -> Move | None:
     except (DecodeError, EncodeError):
         return None
     return Move(placed.payload, score, again.queue, again.payload)
+
+
+def _away(placed: Placed) -> Move:
+    assert placed.score is not None
+    return Move(placed.payload, placed.score, None, None)
 
 
 def _out(placed: Placed, payload: bytes | None) -> Move:

@@ -1,5 +1,6 @@
 """Looking at processes, ours and Ruby's, and at what they run."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ class ProcessView:
     @property
     def queues(self) -> list[str]:
         """The queues that it serves, in the words of any Sidekiq."""
-        if isinstance(self.info.get("capsules"), dict):
+        if self.capsules:
             return list(self.weights)
         queues = self.info.get("queues")
         return list(map(str, queues)) if isinstance(queues, list) else []
@@ -60,13 +61,25 @@ class ProcessView:
     @property
     def weights(self) -> dict[str, int]:
         """How its queues are preferred; 0 is in their order (wire.md §4.3)."""
+        # Before Sidekiq 8.0.9 they were told without their capsules.
+        said = self.info.get("weights")
+        weights = [one.get("weights") for one in self.capsules.values()] or (
+            said if isinstance(said, list) else [said]
+        )
+        return {
+            name: int(_number(value))
+            for one in weights
+            if isinstance(one, dict)
+            for name, value in one.items()
+        }
+
+    @property
+    def capsules(self) -> dict[str, Mapping[str, Any]]:
+        """Its groups of queues, each as it says; from Sidekiq 8.0.9 on."""
         capsules = self.info.get("capsules")
-        found: dict[str, int] = {}
-        for one in capsules.values() if isinstance(capsules, dict) else ():
-            weights = one.get("weights") if isinstance(one, dict) else None
-            if isinstance(weights, dict):
-                found |= {name: int(_number(value)) for name, value in weights.items()}
-        return found
+        if not isinstance(capsules, dict):
+            return {}
+        return {name: one for name, one in capsules.items() if isinstance(one, dict)}
 
     @property
     def hostname(self) -> str:
@@ -218,6 +231,7 @@ def _read_object(value: bytes | None) -> dict[str, Any]:
 
 def _number(value: Any) -> float:
     try:
-        return float(value or 0)
-    except (TypeError, ValueError):
+        number = float(value or 0)
+    except (OverflowError, TypeError, ValueError):
         return 0.0
+    return number if math.isfinite(number) else 0.0

@@ -15,12 +15,16 @@ still there, as it was.
 
 from kiq_trio._store.charting import History
 from kiq_trio._store.counting import QueueSummary
+from kiq_trio.api.dead import DeadSet
 from kiq_trio.api.entries import QueuedJob, SortedEntry
+from kiq_trio.api.iterations import Iteration
 from kiq_trio.api.pages import Each, Pages
+from kiq_trio.api.payloads import Payload
 from kiq_trio.api.processes import Process, ProcessSet
+from kiq_trio.api.profiles import ProfileRecord, ProfileSet
 from kiq_trio.api.queues import Queue
 from kiq_trio.api.records import JobRecord
-from kiq_trio.api.sets import DeadSet, JobSet, RetrySet, ScheduledSet
+from kiq_trio.api.sets import JobSet, RetrySet, ScheduledSet
 from kiq_trio.api.stats import Stats
 from kiq_trio.api.work import Work, WorkSet
 
@@ -28,11 +32,15 @@ __all__ = [
     "DeadSet",
     "Each",
     "History",
+    "Iteration",
     "JobRecord",
     "JobSet",
     "Pages",
+    "Payload",
     "Process",
     "ProcessSet",
+    "ProfileRecord",
+    "ProfileSet",
     "Queue",
     "QueueSummary",
     "QueuedJob",

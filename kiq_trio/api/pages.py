@@ -6,6 +6,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import trio
 
 from kiq_trio._store.browsing import Placed
+from kiq_trio._store.popping import Pop
 from kiq_trio._store.walking import Sift, Walk
 
 R = TypeVar("R")
@@ -23,7 +24,9 @@ class Pages(Generic[R]):
     It may be left whenever you like: there is nothing to be closed.
     """
 
-    def __init__(self, source: Walk | Sift, make: Callable[[Placed, float], R]) -> None:
+    def __init__(
+        self, source: Walk | Sift | Pop, make: Callable[[Placed, float], R]
+    ) -> None:
         self._source = source
         self._make = make
 

@@ -3,6 +3,7 @@
 import attrs
 
 from kiq_trio._store.leading import read_leader
+from kiq_trio._store.pruning import prune
 from kiq_trio._store.signalling import Signal, send_signal
 from kiq_trio._store.watching import ProcessView, read_processes
 from kiq_trio._wire.client import Redis
@@ -98,6 +99,17 @@ class ProcessSet:
     async def total_rss_in_kb(self) -> int:
         """Return their memory, in KiB."""
         return sum(one.rss for one in await read_processes(self.redis))
+
+    async def cleanup(self) -> int:
+        """Take off Sidekiq's list whoever has vanished; return how many were.
+
+        Any process that moves scheduled jobs does it, Ruby's and ours, but once a
+        minute in all: otherwise nobody is looked for, and the answer is 0.
+
+        Raises:
+            redis.exceptions.RedisError: no answer; there will be another minute.
+        """
+        return await prune(self.redis)
 
     async def leader(self) -> str | None:
         """Return the identity of the process that leads ours; None if none does.

@@ -99,6 +99,22 @@ class Queue:
             return None
         return self._record(found, await read_clock(self.redis))
 
+    async def delete_job(self, jid: str) -> bool:
+        """Delete the job *jid*, with its lock; False if it does not wait here.
+
+        Reads the queue from its front on until it is found.
+        """
+        found = await self.find_job(jid)
+        return found is not None and await found.delete()
+
+    async def delete_by_class(self, klass: str) -> int:
+        """Delete the jobs of a class, wrapped or not, and their locks; return how many.
+
+        Reads the whole queue.
+        """
+        found = await find(self.redis, [self._place], Wanted(job_class=klass))
+        return await delete(self.redis, found)
+
     async def clear(self) -> int:
         """Delete all jobs that wait, with their locks; return how many there were.
 

@@ -11,12 +11,15 @@ from kiq_trio._pipeline.intake import Moment
 from kiq_trio._store.browsing import Placed, count_placed, read_with_score
 from kiq_trio._store.dating import read_clock
 from kiq_trio._store.finding import Wanted, find, find_one
-from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE
+from kiq_trio._store.keys import RETRY, SCHEDULE
+from kiq_trio._store.laying import Laying, lay
+from kiq_trio._store.popping import Pop
 from kiq_trio._store.tending import cannot_run, delete, kill, run_again, tend_all
 from kiq_trio._store.walking import Sift, Walk
 from kiq_trio._wire.client import Redis
 from kiq_trio.api.entries import SortedEntry, read_at, sorted_entry
 from kiq_trio.api.pages import Each, Pages
+from kiq_trio.api.payloads import Payload, read_payload
 
 
 @attrs.frozen
@@ -96,6 +99,70 @@ class JobSet:
             [one for one in found if wanted.fits(one) or not jid]
         )
 
+    async def schedule(self, at: Moment, payload: Payload) -> None:
+        """Put a job here, to be due, or to have died, at a time.
+
+        As it is, but for what Sidekiq gives every job, such as a `jid`: no middleware
+        sees it, and no lock is taken. If the very same bytes are here, they get the
+        new time. To enqueue a job for later, there is `kiq.enqueue(job, at=...)`.
+
+        Args:
+            at: an aware `datetime` or epoch seconds.
+            payload: a job, its fields, or its JSON, such as the `value` of a record.
+
+        Raises:
+            ConfigError: that is no time, or no job that Sidekiq can read.
+            redis.exceptions.RedisError: Redis is full.
+        """
+        moment = read_at(at)
+        written = self._write_time(await read_clock(self.redis))
+        laid = read_payload(payload, written, is_scheduled=self.name == SCHEDULE)
+        await lay(self.redis, Laying(self.name, laid, moment))
+
+    def pop_each(self) -> Each[SortedEntry]:
+        """Return the jobs, earliest first, and take each out when you are done with it.
+
+        That is when you come for the next::
+
+            async for job in api.RetrySet(redis).pop_each():
+                await elsewhere.put(job.value)
+
+        So one at which you stop, raise or are cancelled is still here; in Ruby it is
+        taken out before, and lost then. One that you have moved or rescheduled by
+        itself is left where that put it. Of two who do this at once both may be given
+        the same job.
+
+        As many as there are when it begins, at most. Their locks stay with them.
+        """
+        return Each(Pages(Pop(self.redis, self.name), self._record))
+
+    async def delete_by_jid(self, at: Moment, jid: str) -> bool:
+        """Delete the job *jid* of one moment, with its lock, without a search.
+
+        Returns:
+            Whether it was there.
+
+        Raises:
+            ConfigError: that is no time.
+        """
+        found = await read_with_score(self.redis, self.name, read_at(at))
+        wanted = Wanted(jid=jid)
+        return await delete(self.redis, list(filter(wanted.fits, found))) > 0
+
+    async def delete_job(self, jid: str) -> bool:
+        """Delete the job *jid*, with its lock; False if it is not here."""
+        found = await self.find_job(jid)
+        return found is not None and await found.delete()
+
+    async def delete_by_class(self, klass: str) -> int:
+        """Delete the jobs of a class, be it wrapped, with their locks.
+
+        Returns:
+            How many there were.
+        """
+        found = await find(self.redis, [self.name], Wanted(job_class=klass))
+        return await delete(self.redis, found)
+
     async def retry_all(self) -> int:
         """Put all jobs into their queues now; return how many were.
 
@@ -129,6 +196,7 @@ class JobSet:
 
     @property
     def _write_time(self) -> WriteTime:
+        """Makes of epoch seconds what our Sidekiq reads."""
         return time_writer(self.sidekiq)
 
 
@@ -158,9 +226,3 @@ class RetrySet(_WaitingSet):
     """Jobs that failed, by the time of their next attempt."""
 
     name = RETRY
-
-
-class DeadSet(JobSet):
-    """Jobs that were given up, by the time of their death."""
-
-    name = DEAD

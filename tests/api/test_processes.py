@@ -47,6 +47,7 @@ async def test_a_process_says_what_ruby_says_of_it(redis: Redis) -> None:
     assert (process.hostname, process.pid, process.tag) == ("vm", 31416, "app")
     assert (process.labels, process.version) == (["reliable"], "8.1.7")
     assert (process.queues, process.weights) == (["a", "b"], {"a": 2, "b": 0})
+    assert process.capsules == {"default": {"weights": {"a": 2, "b": "x"}}}
     assert process.started_at == 1795318252.5
     assert (process.busy, process.rss) == (2, 27936)
     assert process.is_quiet
@@ -71,6 +72,47 @@ async def test_a_process_that_says_little_is_seen_all_the_same(redis: Redis) -> 
     assert (process.queues, process.weights, process.started_at) == ([], {}, None)
     assert not process.is_leader
     assert await api.ProcessSet(redis).leader() is None
+
+
+@pytest.mark.parametrize("weights", [[{"a": 2}, {"b": 0}], {"a": 2, "b": 0}])
+async def test_a_process_of_before_there_were_capsules_says_how_it_prefers_queues(
+    redis: Redis, weights: Any
+) -> None:
+    # A list since Sidekiq 7.0.3, a single object in 7.0.2 (wire.md §4.3).
+    await show(redis, weights=weights, queues=["a", "b"], capsules=None)
+
+    process = await api.ProcessSet(redis).get(RUBY)
+
+    assert process is not None
+    assert process.weights == {"a": 2, "b": 0}
+    assert process.queues == ["a", "b"]
+    assert process.capsules == {}
+
+
+async def test_a_number_that_cannot_be_counts_nothing(redis: Redis) -> None:
+    await show(redis)
+    await redis.raw("HSET", RUBY, "busy", "inf", "rss", "nan")
+
+    process = await api.ProcessSet(redis).get(RUBY)
+
+    assert process is not None
+    assert (process.busy, process.rss) == (0, 0)
+
+
+async def test_who_has_vanished_is_taken_off_the_list_once_a_minute(
+    redis: Redis,
+) -> None:
+    await show(redis)
+    await redis.raw("SADD", "processes", "gone", "away")
+    processes = api.ProcessSet(redis)
+
+    assert await processes.cleanup() == 2
+    await redis.raw("SADD", "processes", "late")
+    assert await processes.cleanup() == 0
+
+    assert await redis.raw("SCARD", "processes") == 2
+    assert 0 < await redis.raw("TTL", "process_cleanup") <= 60
+    assert [one.identity async for one in processes] == [RUBY]
 
 
 async def test_a_process_finds_what_it_is_asked_for(redis: Redis) -> None:

@@ -130,3 +130,20 @@ async def test_a_queue_that_is_cleared_is_forgotten_with_its_locks(
 
 async def test_a_queue_says_what_it_is() -> None:
     assert repr(api.Queue(None, "mail")) == "Queue(name='mail')"  # type: ignore[arg-type]  # it is not asked.
+
+
+async def test_jobs_of_a_queue_are_deleted_by_their_name_or_class(
+    redis: Redis,
+) -> None:
+    unique = payload("a", unique_token="f" * 64)
+    wrapped = payload("d", "Sidekiq::ActiveJob::Wrapper", wrapped="Report")
+    await wait_in(redis, "mail", unique, payload("b"), payload("c", "Report"), wrapped)
+    await redis.raw("SET", f"kiq:unique:{'f' * 64}", "a")
+    queue = api.Queue(redis, "mail")
+
+    assert await queue.delete_job("a")
+    assert not await queue.delete_job("a")
+    assert await queue.delete_by_class("Report") == 2
+
+    assert await waiting(redis, "mail") == [payload("b")]
+    assert await redis.raw("EXISTS", f"kiq:unique:{'f' * 64}") == 0

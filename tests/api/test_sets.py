@@ -274,6 +274,26 @@ async def test_a_job_that_has_gone_on_is_left_alone(
 
 
 @pytest.mark.parametrize("kind", SETS)
+async def test_jobs_are_deleted_by_their_name_or_class(
+    redis: Redis, kind: type[api.JobSet]
+) -> None:
+    jobs = kind(redis)
+    wrapped = payload("e", "Sidekiq::ActiveJob::Wrapper", wrapped="Report")
+    some = (unique("a"), payload("b"), payload("c"), payload("d", "Report"), wrapped)
+    await lie_in(redis, jobs.name, *some)
+    await lock(redis, "a")
+
+    assert await jobs.delete_by_jid(FUTURE, "a")
+    assert not await jobs.delete_by_jid(FUTURE, "b")
+    assert await jobs.delete_job("b")
+    assert not await jobs.delete_job("b")
+    assert await jobs.delete_by_class("Report") == 2
+
+    assert await members(redis, jobs.name) == [(payload("c"), FUTURE + 2)]
+    assert not await is_locked(redis)
+
+
+@pytest.mark.parametrize("kind", SETS)
 async def test_all_jobs_of_a_set_are_retried(
     redis: Redis, kind: type[api.JobSet]
 ) -> None:

@@ -100,6 +100,7 @@ async def test_a_user_with_these_rights_may_do_everything_and_nothing_is_denied(
     with trio.fail_after(30):
         await lead_a_life(url)
         await trio.to_thread.run_sync(enqueue_from_elsewhere, url)
+        profile_a_job(guarded)
         async with Kiq(redis_url=url, server=False) as kiq:
             await tend(kiq.redis)
             await rescue(kiq.redis)
@@ -150,6 +151,13 @@ def enqueue_from_elsewhere(url: str) -> None:
         client.enqueue(dying.new(), in_=1000)
 
 
+def profile_a_job(server: RealServer) -> None:
+    """Do what only Ruby does."""
+    with server.client() as ruby:
+        ruby.zadd("profiles", {"mine-a": 9e9})
+        ruby.hset("mine-a", mapping={"token": "mine", "jid": "a", "data": "x"})
+
+
 async def tend(redis: Redis) -> None:
     """Look at everything, and do what people do."""
     await ping(redis)
@@ -185,7 +193,15 @@ async def look(redis: Redis) -> None:
     (entry,) = await scheduled.fetch(5)
     assert await scheduled.find_job("a") == entry
     assert await entry.reschedule(6)
+    await api.RetrySet(redis).schedule(5, entry.value)
+    async for _ in api.RetrySet(redis).pop_each():
+        pass
+    await api.DeadSet(redis).trim()
+    await api.Iteration.read(redis, "a")
+    (profile,) = [one async for one in api.ProfileSet(redis)]
+    assert await profile.data() == b"x"
     await api.Queue(redis).latency()
+    await api.ProcessSet(redis).cleanup()
     await api.ProcessSet(redis).leader()
     await api.Stats.history(redis, 2)
     await api.Stats.reset(redis)

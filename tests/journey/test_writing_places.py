@@ -47,6 +47,7 @@ COMMANDS = {
     "_store.pruning": ("SET SREM", "a flag (§4.4), and takes names off a set"),
     "_store.signalling": ("EXPIRE LPUSH LREM", "a signal, which no page shows (§4.5)"),
     "_store.clearing": ("UNLINK", "deletes"),
+    "_store.laying": ("ZREMRANGEBYRANK ZREMRANGEBYSCORE", "deletes"),
     "_store.waiting": ("BLMOVE", "puts back what it takes, where it was"),
     # Shown by none.
     "_store.settling": ("HDEL", OURS),

@@ -18,6 +18,7 @@ import pytest
 import kiq_trio
 from kiq_trio._store.burying import Rescued
 from kiq_trio._store.enqueueing import Batch
+from kiq_trio._store.laying import Laying
 from kiq_trio._store.moving import Move
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.settling import Kill, Later, Retry
@@ -25,7 +26,7 @@ from kiq_trio._store.ticking import NewJob
 from kiq_trio._wire.script import Script
 from kiq_trio._wire.slot import Argument, Command
 
-CARRIERS: tuple[type, ...] = (Batch, NewJob, Move, Rescued, Retry, Later, Kill)
+CARRIERS: tuple[type, ...] = (Batch, NewJob, Laying, Move, Rescued, Retry, Later, Kill)
 """What the store takes a new payload from. A `Requeue` has none."""
 
 SHOWN_KEYS = ("queue:", "schedule", "retry", "dead")

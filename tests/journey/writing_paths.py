@@ -50,6 +50,8 @@ RESCUED = "_services.recovery:_stamp Rescued"
 RESCUED_AS_IT_IS = "_services.recovery:recover Rescued"
 RUN_AGAIN = "_store.tending:_to_queue Move"
 TAKEN_OUT = "_store.tending:_out Move"
+POPPED = "_store.tending:_away Move"
+LAID = "api.sets:JobSet.schedule Laying"
 
 DEFAULT = "queue:default"
 DEEP = {
@@ -208,6 +210,22 @@ PATHS = (
         scripts={"schedule", "move"},
         # What never was in a queue: so Sidekiq's own kill leaves it (wire.md §2.6).
         broken={"elsewhere it does"},
+    ),
+    Path(
+        deed=do.put_by_hand,
+        where={"schedule", "retry", "dead"},
+        options=AT_REST,
+        places={LAID},
+        scripts={"schedule"},
+        # What never was in a queue: Sidekiq's own `schedule` leaves it so as well.
+        broken={"elsewhere it does"},
+    ),
+    Path(
+        deed=do.pop_by_hand,
+        where={"dead"},
+        options=AT_REST,
+        places={LAID, POPPED},
+        scripts={"schedule", "move"},
     ),
     Path(
         deed=do.reschedule_by_hand,

@@ -242,6 +242,24 @@ async def kill_by_hand(scene: Scene) -> None:
     assert await api.ScheduledSet(redis, sidekiq=sidekiq).kill_all() == 1
 
 
+async def put_by_hand(scene: Scene) -> None:
+    """Into each set, what a program says and what lay somewhere."""
+    redis, sidekiq = scene.kiq.redis, scene.kiq.config.sidekiq
+    for kind in (api.ScheduledSet, api.RetrySet, api.DeadSet):
+        jobs = kind(redis, sidekiq=sidekiq)
+        await jobs.schedule(LATER, fail.new(kind.name))
+        await jobs.schedule(LATER, {"class": "A", "args": ["é"], "at": 5})
+        await jobs.schedule(LATER, scene.spell(**HELD, retry_count=1))
+    await api.DeadSet(redis, sidekiq=sidekiq).kill(scene.spell(**{**HELD, "jid": "2"}))
+
+
+async def pop_by_hand(scene: Scene) -> None:
+    redis, sidekiq = scene.kiq.redis, scene.kiq.config.sidekiq
+    await scene.wait_in("retry", LATER, **HELD, retry_count=1)
+    async for job in api.RetrySet(redis).pop_each():
+        await api.DeadSet(redis, sidekiq=sidekiq).kill(job.value)
+
+
 async def reschedule_by_hand(scene: Scene) -> None:
     await scene.kiq.enqueue(fail.new("x"), in_=60)
     [job] = [one async for one in api.ScheduledSet(scene.kiq.redis)]

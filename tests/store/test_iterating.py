@@ -1,5 +1,7 @@
 """A job that Ruby may run in pieces is cancelled where Ruby looks (wire.md §6)."""
 
+import pytest
+
 from kiq_trio._store.iterating import Iteration, cancel_iteration, read_iteration
 from kiq_trio._store.replies import read_pairs
 from kiq_trio._wire.client import Redis
@@ -40,8 +42,9 @@ async def test_a_job_that_was_only_cancelled_can_be_read(redis: Redis) -> None:
     assert await read_iteration(redis, "abc") == Iteration(0, None, 0.0, 5)
 
 
-async def test_a_state_of_nonsense_counts_as_none(redis: Redis) -> None:
-    await redis.raw("HSET", "it-abc", "ex", "x", "c", "{", "rt", "y")
+@pytest.mark.parametrize("number", ["x", "inf", "nan"])
+async def test_a_state_of_nonsense_counts_as_none(redis: Redis, number: str) -> None:
+    await redis.raw("HSET", "it-abc", "ex", number, "c", "{", "rt", "y")
 
     assert await read_iteration(redis, "abc") == Iteration(0, None, 0.0, None)
 

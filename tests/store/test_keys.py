@@ -79,6 +79,11 @@ def test_a_pattern_reads_as_redis_acl_wants_it() -> None:
     assert globs["ID:work"] == "*:*:*:work"
 
 
+def test_what_only_ruby_writes_may_only_be_read() -> None:
+    assert {"%R~profiles", "%R~*-*"} <= set(acl_rules())
+    assert {"~profiles", "~*-*"}.isdisjoint(acl_rules())
+
+
 def test_no_right_is_to_every_key_or_to_what_looks_through_all_at_once() -> None:
     rules = set(acl_rules())
 

@@ -1,8 +1,9 @@
 #!lua
--- schedule: put a batch of jobs into the schedule, exactly once.
+-- schedule: put a batch of jobs into a sorted set, exactly once.
 --
---   KEYS[1]  kiq:flush|<lane>   string, begins with the number of the lane's last batch
---   KEYS[2]  schedule           sorted set by the time a job is due
+--   KEYS[1]  kiq:flush|<lane>            string, begins with the number of the lane's
+--                                          last batch
+--   KEYS[2]  schedule or retry or dead   sorted set by time
 --   ARGV[1]  the number of this batch
 --   ARGV[2]  for how many seconds to remember it
 --   ARGV[3]… score, payload; score, payload; …
