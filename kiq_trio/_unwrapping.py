@@ -23,6 +23,9 @@ WRAPPERS = (
 MAILERS = ("ActionMailer::DeliveryJob", "ActionMailer::MailDeliveryJob")
 """Rails' jobs of which Sidekiq's UI shows what they wrap in turn."""
 
+_MAIL = ("params", "args")
+"""What the newer of them packs into one object."""
+
 _MARK = "_aj_"
 _OF_A_MODEL = "_aj_globalid"
 _MOST = 2**22
@@ -37,7 +40,7 @@ def display_class(job: Job) -> str:
     if job.job_class not in WRAPPERS:
         return job.job_class
     inner = _inner(job)
-    name = job.rest.get("wrapped") or inner.get("job_class") or job.job_class
+    name = job.rest.get("wrapped") or inner.get("job_class") or _old_name(job)
     if name in MAILERS:
         # They are all of one class; which mail it is are their first arguments.
         mailer = _arguments(inner)[:2]
@@ -48,7 +51,9 @@ def display_class(job: Job) -> str:
 def display_args(job: Job) -> list[Any]:
     """Return the arguments of *job* as people gave them.
 
-    Without the marks of Active Job; the last one is left out if it is encrypted.
+    Without the marks of Active Job; the last one is left out if it is encrypted. Of a
+    mail of Rails 6 and later they are two, as in Sidekiq since 7: its parameters, and
+    a list of its arguments.
     """
     if job.job_class not in WRAPPERS:
         args = list(job.args)
@@ -58,7 +63,13 @@ def display_args(job: Job) -> list[Any]:
     inner = _inner(job)
     args = [_unmark(one) for one in _arguments(inner)]
     name = job.rest.get("wrapped") or inner.get("job_class")
-    return args[3:] if name in MAILERS else args
+    if name not in MAILERS:
+        return args
+    match args[3:]:
+        case [{"args": _} as mail]:
+            return [mail.get(part) for part in _MAIL]
+        case given:
+            return given
 
 
 def read_backtrace(value: Any) -> list[str] | None:
@@ -85,6 +96,12 @@ def unpack_lines(value: Any) -> list[Any] | None:
     except (binascii.Error, zlib.error, ValueError, DecodeError):
         return None
     return lines if isinstance(lines, list) else None
+
+
+def _old_name(job: Job) -> str:
+    # Long ago the class was all that stood there.
+    first = job.args[0] if job.args else None
+    return first if isinstance(first, str) and first else job.job_class
 
 
 def _inner(job: Job) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from kiq_trio._store.browsing import Placed, place_of_queue
-from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.doubt import persist, raise_first, without_errors
 from kiq_trio._store.keys import (
     BACKUPS,
     DEAD,
@@ -145,8 +145,8 @@ async def read_totals(redis: Redis) -> Totals:
 
 
 async def _read_numbers(redis: Redis, reads: Sequence[Command]) -> list[int]:
-    replies = raise_first(await persist(redis, reads)) if reads else []
-    return [read_number(reply) for reply in replies]
+    replies = await persist(redis, reads) if reads else []
+    return [read_number(reply) for reply in without_errors(replies, 0)]
 
 
 def _texts(replies: Any) -> set[str]:

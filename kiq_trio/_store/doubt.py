@@ -105,6 +105,15 @@ def raise_first(replies: list[Any]) -> list[Any]:
     return replies
 
 
+def without_errors(replies: Iterable[Any], instead: Any) -> list[Any]:
+    """Return *replies* with *instead* for errors.
+
+    For what is listed by whoever likes to: one that cannot be looked at, since it is
+    of another kind, must not hide all others.
+    """
+    return [instead if isinstance(one, Exception) else one for one in replies]
+
+
 def find_error(replies: Iterable[Any]) -> Exception | None:
     """Return the first error among *replies*, if there is one."""
     return next((one for one in replies if isinstance(one, Exception)), None)

@@ -4,16 +4,21 @@ We run none ourselves. But whoever cancels a job that Ruby may be running says s
 there, where it is looked for.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
 from kiq_trio import encoder
-from kiq_trio._store.doubt import persist, persist_one, raise_first
+from kiq_trio._store.doubt import (
+    is_of_wrong_type,
+    persist,
+    persist_one,
+    raise_first,
+    without_errors,
+)
 from kiq_trio._store.keys import PROCESSES, SHOWN, iteration_key
-from kiq_trio._store.replies import read_pairs
+from kiq_trio._store.replies import read_float, read_pairs
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 from kiq_trio.errors import DecodeError
@@ -51,7 +56,7 @@ async def read_iterations(redis: Redis, jids: Sequence[str]) -> dict[str, Iterat
     """Return how far those of *jids* have come that are iterable, in one round trip."""
     names = list(dict.fromkeys(jids))
     reads: list[Command] = [("HGETALL", iteration_key(one)) for one in names]
-    replies = raise_first(await persist(redis, reads)) if reads else []
+    replies = without_errors(await persist(redis, reads), ()) if reads else []
     states = zip(names, map(_iteration, replies), strict=True)
     return {name: state for name, state in states if state is not None}
 
@@ -61,6 +66,9 @@ async def cancel_iteration(redis: Redis, jid: str, *, now: float) -> None:
 
     With all other fields, if it has not begun: Sidekiq 8.1 fails on a job that has
     only been cancelled, and with it the pages of its UI. May be repeated.
+
+    What lies there may be of another kind: then no process can look there, and it
+    stays.
     """
     key = iteration_key(jid)
     new: list[Command] = [
@@ -70,7 +78,8 @@ async def cancel_iteration(redis: Redis, jid: str, *, now: float) -> None:
         ("HSETNX", key, "cancelled", int(now)),
     ]
     commands = [("MULTI",), *new, ("EXPIRE", key, _KEPT_FOR, "NX"), ("EXEC",)]
-    raise_first(raise_first(await persist(redis, commands))[-1])
+    answers = raise_first(await persist(redis, commands))[-1]
+    raise_first([one for one in answers if not is_of_wrong_type(one)])
 
 
 async def has_strangers(redis: Redis) -> bool:
@@ -85,10 +94,10 @@ def _iteration(reply: Any) -> Iteration | None:
         return None
     cancelled_at = fields.get("cancelled")
     return Iteration(
-        executions=int(_number(fields.get("ex"))),
+        executions=int(read_float(fields.get("ex"))),
         cursor=_cursor(fields.get("c")),
-        runtime=_number(fields.get("rt")),
-        cancelled_at=None if cancelled_at is None else int(_number(cancelled_at)),
+        runtime=read_float(fields.get("rt")),
+        cancelled_at=None if cancelled_at is None else int(read_float(cancelled_at)),
     )
 
 
@@ -97,11 +106,3 @@ def _cursor(value: bytes | None) -> Any:
         return encoder.decode(value or b"null")
     except DecodeError:
         return None
-
-
-def _number(value: bytes | None) -> float:
-    try:
-        number = float(value or 0)
-    except ValueError:
-        return 0.0
-    return number if math.isfinite(number) else 0.0

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.doubt import persist, persist_one
 from kiq_trio._store.keys import DEAR_LEADER, LEADER, TERM
 from kiq_trio._store.scripts import BADGE, LEAD, RELEASE, RESIGN
 from kiq_trio._wire.client import Redis
@@ -38,6 +38,15 @@ async def read_leader(redis: Redis) -> str | None:
     """Return who leads, by what Redis says; None if nobody does."""
     holder = await persist_one(redis, ("GET", LEADER))
     return None if holder is None else holder.decode(errors="replace")
+
+
+async def read_shown_leader(redis: Redis) -> str | None:
+    """Return who leads, by what Sidekiq's UI shows: Enterprise's, or ours if told to.
+
+    What is no name there is nobody.
+    """
+    (reply,) = await persist(redis, [("GET", DEAR_LEADER)])
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else None
 
 
 async def resign(redis: Redis, identity: str, term: int) -> bool:

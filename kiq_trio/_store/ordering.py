@@ -11,6 +11,7 @@ import attrs
 
 from kiq_trio._store.doubt import persist_one
 from kiq_trio._store.keys import ORDERS
+from kiq_trio._store.replies import read_float
 from kiq_trio._store.scripts import ORDER
 from kiq_trio._wire.client import Redis
 
@@ -91,12 +92,5 @@ def _read_one(place: str, fields: Sequence[bytes]) -> Order:
     # What a hand has written, or a later version, is no reason to fail.
     known = {name: given.get(name, "") for name in ("subject", "reason", "target")}
     return Order(
-        kind=given.get("kind", ""), at=_seconds(given.get("at")), place=place, **known
+        kind=given.get("kind", ""), at=read_float(given.get("at")), place=place, **known
     )
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0

@@ -1,13 +1,12 @@
 """Looking at the profiles that Ruby's processes took of their jobs (wire.md §6.1)."""
 
-import math
 from collections.abc import Sequence
 
 import attrs
 
 from kiq_trio._store.doubt import persist, persist_one, raise_first
 from kiq_trio._store.keys import PROFILES
-from kiq_trio._store.replies import read_moment, read_scores
+from kiq_trio._store.replies import read_float, read_moment, read_scores
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 
@@ -74,20 +73,12 @@ def _view(key: bytes, ends: float, row: Sequence[bytes | None]) -> ProfileView:
         jid=_text(jid),
         type=_text(kind),
         filename=_text(filename),
-        started_at=_number(started_at),
-        elapsed=_number(elapsed),
-        size=int(_number(size)),
+        started_at=read_float(started_at),
+        elapsed=read_float(elapsed),
+        size=int(read_float(size)),
         expires_at=ends,
     )
 
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode(errors="replace")
-
-
-def _number(value: bytes | None) -> float:
-    try:
-        number = float(value or 0)
-    except ValueError:
-        return 0.0
-    return number if math.isfinite(number) else 0.0

@@ -1,5 +1,6 @@
 """Reading replies whose shape differs between versions of Redis' protocol."""
 
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -42,6 +43,18 @@ def read_number(reply: Any) -> int:
         return int(reply or 0)
     except ValueError:
         return 0
+
+
+def read_float(value: Any) -> float:
+    """Return a number that anybody may have written; what is none counts nothing.
+
+    Nor does one without an end, or one so large that it is no time or size of anything.
+    """
+    try:
+        number = float(value or 0)
+    except (OverflowError, TypeError, ValueError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def read_moment(reply: Any) -> float:

@@ -1,6 +1,5 @@
 """Looking at processes, ours and Ruby's, and at what they run."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +7,9 @@ import attrs
 
 from kiq_trio import encoder
 from kiq_trio._fields import read_time
-from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.doubt import persist, raise_first, without_errors
 from kiq_trio._store.keys import PROCESSES, SHOWN, old_work_key, work_key
-from kiq_trio._store.replies import read_moment, read_names, read_pairs
+from kiq_trio._store.replies import read_float, read_moment, read_names, read_pairs
 from kiq_trio._store.signalling import Signal
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
@@ -67,7 +66,7 @@ class ProcessView:
             said if isinstance(said, list) else [said]
         )
         return {
-            name: int(_number(value))
+            name: int(read_float(value))
             for one in weights
             if isinstance(one, dict)
             for name, value in one.items()
@@ -89,7 +88,7 @@ class ProcessView:
     @property
     def pid(self) -> int:
         """Its number there; 0 if it does not say."""
-        return int(_number(self.info.get("pid")))
+        return int(read_float(self.info.get("pid")))
 
     @property
     def tag(self) -> str:
@@ -145,14 +144,18 @@ class Running:
 
 
 async def read_processes(redis: Redis) -> list[ProcessView]:
-    """Return all processes that are shown or registered, by name."""
+    """Return all processes that are shown or registered, by name.
+
+    What is on the list of the shown ones but is none hides no other.
+    """
     reads: list[Command] = [("SMEMBERS", SHOWN), ("HKEYS", PROCESSES), ("TIME",)]
     shown, registered, moment = raise_first(await persist(redis, reads))
     now = read_moment(moment)
     ours = set(read_names(registered))
     names = sorted({one.decode(errors="replace") for one in shown} | ours)
     reads = [("HMGET", name, *_FIELDS) for name in names]
-    rows = raise_first(await persist(redis, reads)) if reads else []
+    nothing = [None] * len(_FIELDS)
+    rows = without_errors(await persist(redis, reads), nothing) if reads else []
     views = [
         _view(name, row, now, is_registered=name in ours)
         for name, row in zip(names, rows, strict=True)
@@ -169,7 +172,7 @@ async def read_running(redis: Redis) -> list[Running]:
     for name in names:
         # Up to Sidekiq 6.4.1 it had another name.
         reads += (("HGETALL", old_work_key(name)), ("HGETALL", work_key(name)))
-    rows = raise_first(await persist(redis, reads)) if reads else []
+    rows = without_errors(await persist(redis, reads), ()) if reads else []
     running = {
         (name, thread): _running(name, thread.decode(errors="replace"), value)
         for name, row in zip([x for x in names for _ in "ab"], rows, strict=True)
@@ -185,17 +188,17 @@ def _view(
 ) -> ProcessView:
     info, concurrency, busy, beat, rtt_us, rss, quiet = row
     said = _read_object(info)
-    beaten = _number(beat)
+    beaten = read_float(beat)
     return ProcessView(
         identity=name,
         info=said,
         # Before Sidekiq 8.1.2 it was told in `info` only.
-        concurrency=int(_number(concurrency or said.get("concurrency"))),
-        busy=int(_number(busy)),
+        concurrency=int(read_float(concurrency or said.get("concurrency"))),
+        busy=int(read_float(busy)),
         beat=beaten,
         age=max(now - beaten, 0.0) if beaten else 0.0,
-        rtt_us=int(_number(rtt_us)),
-        rss=int(_number(rss)),
+        rtt_us=int(read_float(rtt_us)),
+        rss=int(read_float(rss)),
         is_quiet=quiet == b"true",
         is_shown=info is not None,
         is_registered=is_registered,
@@ -215,7 +218,7 @@ def _running(identity: str, thread: str, value: bytes) -> Running:
         identity=identity,
         thread=thread,
         queue=str(fields.get("queue", "")),
-        run_at=_number(fields.get("run_at")),
+        run_at=read_float(fields.get("run_at")),
         payload=text,
         job=job,
     )
@@ -227,11 +230,3 @@ def _read_object(value: bytes | None) -> dict[str, Any]:
     except DecodeError:
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def _number(value: Any) -> float:
-    try:
-        number = float(value or 0)
-    except (OverflowError, TypeError, ValueError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0

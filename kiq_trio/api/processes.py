@@ -2,7 +2,7 @@
 
 import attrs
 
-from kiq_trio._store.leading import read_leader
+from kiq_trio._store.leading import read_leader, read_shown_leader
 from kiq_trio._store.pruning import prune
 from kiq_trio._store.signalling import Signal, send_signal
 from kiq_trio._store.watching import ProcessView, read_processes
@@ -19,7 +19,8 @@ class Process(ProcessView):
     thing at a time (wire.md §4.5).
 
     Attributes:
-        is_leader: it leads those of ours, as Redis says; a hint.
+        is_leader: it leads those of ours, or Sidekiq's UI shows that it leads those of
+            Enterprise, as Redis says; a hint.
     """
 
     is_leader: bool
@@ -73,11 +74,11 @@ class ProcessSet:
 
     async def read(self) -> list[Process]:
         """Return all of them."""
-        leader = await read_leader(self.redis)
+        leaders = await self._leaders()
         return [
             Process(
                 redis=self.redis,
-                is_leader=view.identity == leader,
+                is_leader=view.identity in leaders,
                 **attrs.asdict(view, recurse=False),
             )
             for view in await read_processes(self.redis)
@@ -112,8 +113,13 @@ class ProcessSet:
         return await prune(self.redis)
 
     async def leader(self) -> str | None:
-        """Return the identity of the process that leads ours; None if none does.
+        """Return the identity of the process that leads; None if none does.
 
-        Sidekiq Enterprise has a leader of its own, of which this says nothing.
+        That is the one that Sidekiq's UI shows, as Enterprise has a leader. Without,
+        it is the one that leads ours.
         """
-        return await read_leader(self.redis)
+        leaders = await self._leaders()
+        return next((one for one in leaders if one), None)
+
+    async def _leaders(self) -> tuple[str | None, str | None]:
+        return await read_shown_leader(self.redis), await read_leader(self.redis)

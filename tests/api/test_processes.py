@@ -60,6 +60,21 @@ async def test_a_process_says_what_ruby_says_of_it(redis: Redis) -> None:
     assert await processes.total_rss_in_kb() == 27936
 
 
+async def test_the_leader_of_enterprise_is_shown_before_ours(redis: Redis) -> None:
+    await show(redis)
+    await join(redis, ME)
+    await redis.raw("SET", "kiq:leader", ME)
+    await redis.raw("SET", "dear-leader", RUBY)
+    processes = api.ProcessSet(redis)
+
+    assert await processes.leader() == RUBY
+    assert [one.is_leader async for one in processes] == [True, True]
+
+    await redis.raw("DEL", "dear-leader")
+    await redis.raw("SADD", "dear-leader", "of another kind")
+    assert await processes.leader() == ME
+
+
 async def test_a_process_that_says_little_is_seen_all_the_same(redis: Redis) -> None:
     nothing = dict.fromkeys(("tag", "version", "capsules", "hostname"))
     await show(redis, RUBY, labels="x", pid="x", started_at="x", **nothing)
@@ -89,14 +104,40 @@ async def test_a_process_of_before_there_were_capsules_says_how_it_prefers_queue
     assert process.capsules == {}
 
 
-async def test_a_number_that_cannot_be_counts_nothing(redis: Redis) -> None:
-    await show(redis)
-    await redis.raw("HSET", RUBY, "busy", "inf", "rss", "nan")
+NO_NUMBERS = ["inf", "nan", "-inf", "1e400", "9" * 5_000, "x", ""]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+async def test_a_number_that_cannot_be_counts_nothing(redis: Redis, value: str) -> None:
+    capsules = {"default": {"weights": {"a": value}}}
+    await show(redis, pid=value, concurrency=10**400, capsules=capsules)
+    numbers = ("busy", "rss", "rtt_us", "beat")
+    await redis.raw("HDEL", RUBY, "concurrency")
+    await redis.raw("HSET", RUBY, *(x for one in numbers for x in (one, value)))
+    await redis.raw("HSET", f"{RUBY}:work", "t", f'{{"run_at":"{value}"}}')
 
     process = await api.ProcessSet(redis).get(RUBY)
+    (work,) = await api.WorkSet(redis).read()
 
     assert process is not None
-    assert (process.busy, process.rss) == (0, 0)
+    assert (process.busy, process.rss, process.rtt_us, process.pid) == (0, 0, 0, 0)
+    assert (process.beat, process.age, process.concurrency) == (0, 0, 0)
+    assert process.weights == {"a": 0}
+    assert work.run_at == 0
+    assert (await api.Stats.read(redis)).workers_size == 0
+
+
+async def test_what_is_no_process_hides_no_other(redis: Redis) -> None:
+    await show(redis)
+    row = {"queue": "low", "payload": payload("a").decode(), "run_at": 1}
+    await redis.raw("HSET", f"{RUBY}:work", "t", json.dumps(row))
+    await redis.raw("SADD", "processes", "odd", "other", b"\xff")
+    await redis.raw("SET", "odd", "a string")
+    await redis.raw("SET", "other:work", "a string")
+
+    assert [one.identity async for one in api.ProcessSet(redis)] == [RUBY]
+    assert [one.job.jid async for one in api.WorkSet(redis)] == ["a"]
+    assert (await api.Stats.read(redis)).workers_size == 2
 
 
 async def test_who_has_vanished_is_taken_off_the_list_once_a_minute(

@@ -117,7 +117,35 @@ def test_a_mail_of_rails_is_named_by_what_it_is() -> None:
     job = read(WRAPPER, args=[mail], wrapped="ActionMailer::MailDeliveryJob")
 
     assert job.display_class == "UserMailer#welcome"
-    assert job.display_args == [{"args": [1]}]
+    assert job.display_args == [None, [1]]
+
+
+def test_parameters_of_a_mail_are_shown_beside_its_arguments() -> None:
+    packed = {
+        "args": [{"_aj_globalid": "gid://app/User/1"}],
+        "params": {"locale": "de", "_aj_symbol_keys": ["locale"]},
+        "_aj_ruby2_keywords": ["params", "args"],
+    }
+    mail = {"arguments": ["UserMailer", "welcome", "deliver_now", packed]}
+
+    job = read(WRAPPER, args=[mail], wrapped="ActionMailer::MailDeliveryJob")
+
+    assert job.display_args == [{"locale": "de"}, ["gid://app/User/1"]]
+
+
+def test_a_mail_of_an_older_rails_has_its_arguments_in_the_open() -> None:
+    mail = {"arguments": ["UserMailer", "welcome", "deliver_now", 1, {"a": 2}]}
+
+    job = read(WRAPPER, args=[mail], wrapped="ActionMailer::DeliveryJob")
+
+    assert job.display_class == "UserMailer#welcome"
+    assert job.display_args == [1, {"a": 2}]
+
+
+def test_an_old_envelope_names_the_class_alone() -> None:
+    job = read(WRAPPER, args=["Old::Report"])
+
+    assert (job.display_class, job.display_args) == ("Old::Report", [])
 
 
 @pytest.mark.parametrize("args", [[], [1], [{"arguments": 5}]])

@@ -156,6 +156,17 @@ async def test_what_ruby_may_run_is_told_where_ruby_looks(redis: Redis) -> None:
     assert await redis.raw("HGET", "it-abc", "cancelled") == b"5"
 
 
+async def test_a_state_of_another_kind_is_in_nobodys_way(redis: Redis) -> None:
+    await redis.raw("SET", "it-abc", "a string")
+    await redis.raw("SADD", "processes", "ruby:1:ab")
+
+    assert await call_off(redis) == "unknown"
+    await lay(redis, "retry", payload())
+    assert await call_off(redis) == "waiting"
+
+    assert await redis.raw("GET", "it-abc") == b"a string"
+
+
 async def test_a_job_that_runs_in_pieces_is_running_though_we_see_it_nowhere(
     redis: Redis,
 ) -> None:
