@@ -6,7 +6,7 @@ they were found, and leaves alone those that have gone on since.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._keeping import give_up
@@ -27,6 +27,28 @@ from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
 
 Deed: TypeAlias = Callable[[Sequence[Placed]], Awaitable[int]]
+
+
+class Progress(NamedTuple):
+    """How far something that is done to many jobs has come.
+
+    Attributes:
+        seen: how many of the jobs were looked at.
+        done: to how many of these it was done; others had gone on, or are no jobs.
+        total: how many there were when it began.
+    """
+
+    seen: int
+    done: int
+    total: int
+
+
+OnPage: TypeAlias = Callable[[Progress], None]
+"""Is told when something begins, and after each page of jobs."""
+
+
+def ignore(_: Progress) -> None:
+    """Tell nobody."""
 
 
 async def run_again(
@@ -119,7 +141,7 @@ async def tend_all(
     redis: Redis,
     place: str,
     deed: Deed,
-    on_page: Callable[[int, int], None] = lambda _seen, _done: None,
+    on_page: OnPage = ignore,
     *,
     stays: Callable[[Placed], bool] = lambda _: False,
 ) -> int:
@@ -132,11 +154,12 @@ async def tend_all(
         redis: where.
         place: whose jobs.
         deed: takes a page, returns how many jobs of it were still there.
-        on_page: told after each page how many jobs were looked at, and done.
+        on_page: told before the first page and after each how far it is.
         stays: whether *deed* leaves a job where it is.
     """
     total = await count_placed(redis, place)
     seen = done = stuck = 0
+    on_page(Progress(seen, done, total))
     while seen < total:
         limit = min(PAGE, total - seen)
         page = await read_page(redis, place, skip=stuck, limit=limit)
@@ -146,19 +169,18 @@ async def tend_all(
         seen += len(page)
         # What stays is in front of what we look at next.
         stuck += sum(map(stays, page))
-        on_page(seen, done)
+        on_page(Progress(seen, done, total))
     return done
 
 
-async def tend(
-    jobs: Sequence[Placed], deed: Deed, on_page: Callable[[int, int], None]
-) -> int:
+async def tend(jobs: Sequence[Placed], deed: Deed, on_page: OnPage = ignore) -> int:
     """Do *deed* to *jobs* as `tend_all` does; return to how many."""
     seen = done = 0
+    on_page(Progress(seen, done, len(jobs)))
     for page in pages(jobs):
         done += await deed(page)
         seen += len(page)
-        on_page(seen, done)
+        on_page(Progress(seen, done, len(jobs)))
     return done
 
 

@@ -15,6 +15,7 @@ still there, as it was.
 
 from kiq_trio._store.charting import History
 from kiq_trio._store.counting import QueueSummary
+from kiq_trio._store.tending import OnPage, Progress
 from kiq_trio.api.dead import DeadSet
 from kiq_trio.api.entries import QueuedJob, SortedEntry
 from kiq_trio.api.iterations import Iteration
@@ -35,12 +36,14 @@ __all__ = [
     "Iteration",
     "JobRecord",
     "JobSet",
+    "OnPage",
     "Pages",
     "Payload",
     "Process",
     "ProcessSet",
     "ProfileRecord",
     "ProfileSet",
+    "Progress",
     "Queue",
     "QueueSummary",
     "QueuedJob",

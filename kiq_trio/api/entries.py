@@ -29,6 +29,11 @@ class QueuedJob(JobRecord):
     _redis: Redis = attrs.field(alias="redis", repr=False, eq=False)
     _placed: Placed = attrs.field(alias="placed", repr=False)
 
+    @property
+    def place(self) -> str:
+        """Where it is: the key of its queue in Redis."""
+        return self._placed.place
+
     async def delete(self) -> bool:
         """Delete it, and the lock that makes it unique.
 
@@ -50,6 +55,11 @@ class SortedEntry(JobRecord):
     _redis: Redis = attrs.field(alias="redis", repr=False, eq=False)
     _placed: Placed = attrs.field(alias="placed", repr=False)
     _write_time: WriteTime = attrs.field(alias="write_time", repr=False, eq=False)
+
+    @property
+    def place(self) -> str:
+        """Where it is: `schedule`, `retry` or `dead`."""
+        return self._placed.place
 
     @property
     def id(self) -> str:

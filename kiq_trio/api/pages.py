@@ -5,9 +5,11 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import trio
 
-from kiq_trio._store.browsing import Placed
+from kiq_trio._store.browsing import Placed, read_page
 from kiq_trio._store.popping import Pop
 from kiq_trio._store.walking import Sift, Walk
+from kiq_trio._wire.client import Redis
+from kiq_trio.errors import ConfigError
 
 R = TypeVar("R")
 
@@ -36,6 +38,20 @@ class Pages(Generic[R]):
     async def __anext__(self) -> list[R]:
         page = await anext(self._source)
         return [self._make(one, self._source.seen_at) for one in page]
+
+
+async def read_slice(redis: Redis, place: str, skip: int, limit: int) -> list[Placed]:
+    """Return *limit* jobs of *place* after the first *skip*.
+
+    Raises:
+        ConfigError: there is no such number of jobs.
+    """
+    for name, given in (("skip", skip), ("limit", limit)):
+        if type(given) is not int or given < 0:
+            raise ConfigError(
+                f"{name} must be a whole number of 0 or more, got {given!r}"
+            )
+    return await read_page(redis, place, skip=skip, limit=limit)
 
 
 class Once(Generic[R]):

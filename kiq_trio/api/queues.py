@@ -11,11 +11,12 @@ from kiq_trio._store.dating import read_clock
 from kiq_trio._store.finding import Wanted, find, find_one
 from kiq_trio._store.pausing import pause, read_paused, resume
 from kiq_trio._store.removing import delete_queue
-from kiq_trio._store.tending import delete, tend_all
+from kiq_trio._store.tending import OnPage, delete, ignore
 from kiq_trio._store.walking import Walk
 from kiq_trio._wire.client import Redis
 from kiq_trio.api.entries import QueuedJob, queued_job
-from kiq_trio.api.pages import Each, Pages
+from kiq_trio.api.masses import do_to_all
+from kiq_trio.api.pages import Each, Pages, read_slice
 
 
 @attrs.frozen
@@ -49,7 +50,7 @@ class Queue:
 
     async def size(self) -> int:
         """Return how many jobs wait."""
-        return await count_placed(self.redis, self._place)
+        return await count_placed(self.redis, self.place)
 
     async def latency(self) -> float:
         """Return for how many seconds the job has waited that is fetched next."""
@@ -75,7 +76,19 @@ class Queue:
 
     def pages(self) -> Pages[QueuedJob]:
         """Return all jobs in lists of a few hundred."""
-        return Pages(Walk(self.redis, self._place), self._record)
+        return Pages(Walk(self.redis, self.place), self._record)
+
+    async def slice(self, skip: int, limit: int) -> list[QueuedJob]:
+        """Return *limit* jobs after the first *skip*: what a page of a UI shows.
+
+        To go through all of them there are `pages`, which miss nothing that moves.
+
+        Raises:
+            ConfigError: there is no such number of jobs.
+        """
+        return await self._records(
+            await read_slice(self.redis, self.place, skip, limit)
+        )
 
     async def find(
         self, *, jid: str | None = None, klass: str | None = None
@@ -85,19 +98,16 @@ class Queue:
         Reads the whole queue.
         """
         wanted = Wanted(jid=jid, job_class=klass)
-        found = await find(self.redis, [self._place], wanted)
-        now = await read_clock(self.redis)
-        return [self._record(one, now) for one in found]
+        return await self._records(await find(self.redis, [self.place], wanted))
 
     async def find_job(self, jid: str) -> QueuedJob | None:
         """Return the job *jid*; None if it does not wait here.
 
         Reads the queue from its front on until it is found.
         """
-        found = await find_one(self.redis, self._place, Wanted(jid=jid))
-        if found is None:
-            return None
-        return self._record(found, await read_clock(self.redis))
+        found = await find_one(self.redis, self.place, Wanted(jid=jid))
+        records = await self._records([found] if found else [])
+        return records[0] if records else None
 
     async def delete_job(self, jid: str) -> bool:
         """Delete the job *jid*, with its lock; False if it does not wait here.
@@ -112,26 +122,52 @@ class Queue:
 
         Reads the whole queue.
         """
-        found = await find(self.redis, [self._place], Wanted(job_class=klass))
-        return await delete(self.redis, found)
+        return await self.delete_all(klass=klass)
+
+    async def delete_all(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        on_page: OnPage = ignore,
+    ) -> int:
+        """Delete all jobs that wait, with their locks, or those of a class.
+
+        Page by page: cancelled half way, it has deleted some. What comes meanwhile
+        stays.
+
+        Args:
+            jid: as in `find`.
+            klass: as in `find`.
+            on_page: is told how far it is, when it begins and after each page.
+
+        Returns:
+            How many there were.
+        """
+        wanted = Wanted(jid=jid, job_class=klass)
+        return await do_to_all(self.redis, self.place, wanted, self._delete, on_page)
 
     async def clear(self) -> int:
         """Delete all jobs that wait, with their locks; return how many there were.
 
-        Page by page: cancelled half way, it has deleted some. What comes meanwhile
-        stays. The queue is forgotten if it is empty then, until the next job comes.
+        As `delete_all`. The queue is forgotten if it is empty then, until the next job
+        comes.
         """
-
-        async def deed(page: Sequence[Placed]) -> int:
-            return await delete(self.redis, page)
-
-        count = await tend_all(self.redis, self._place, deed)
+        count = await self.delete_all()
         await delete_queue(self.redis, self.name)
         return count
 
+    async def _delete(self, page: Sequence[Placed]) -> int:
+        return await delete(self.redis, page)
+
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """Where its jobs are: its key in Redis."""
         return place_of_queue(self.name)
+
+    async def _records(self, found: Sequence[Placed]) -> list[QueuedJob]:
+        now = await read_clock(self.redis)
+        return [self._record(one, now) for one in found]
 
     def _record(self, placed: Placed, seen_at: float) -> QueuedJob:
         return queued_job(self.redis, placed, seen_at)

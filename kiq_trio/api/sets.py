@@ -1,29 +1,33 @@
 """The sorted sets: jobs that are scheduled, failed, or dead."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-import attrs
-
-from kiq_trio._checks import one_of
-from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio._pipeline.intake import Moment
-from kiq_trio._store.browsing import Placed, count_placed, read_with_score
+from kiq_trio._store.browsing import (
+    Placed,
+    read_with_score,
+)
 from kiq_trio._store.dating import read_clock
-from kiq_trio._store.finding import Wanted, find, find_one
+from kiq_trio._store.finding import Wanted
 from kiq_trio._store.keys import RETRY, SCHEDULE
 from kiq_trio._store.laying import Laying, lay
 from kiq_trio._store.popping import Pop
-from kiq_trio._store.tending import cannot_run, delete, kill, run_again, tend_all
-from kiq_trio._store.walking import Sift, Walk
-from kiq_trio._wire.client import Redis
-from kiq_trio.api.entries import SortedEntry, read_at, sorted_entry
+from kiq_trio._store.tending import (
+    OnPage,
+    cannot_run,
+    delete,
+    ignore,
+    kill,
+    run_again,
+)
+from kiq_trio.api.entries import SortedEntry, read_at
+from kiq_trio.api.masses import do_to_all
 from kiq_trio.api.pages import Each, Pages
 from kiq_trio.api.payloads import Payload, read_payload
+from kiq_trio.api.set_views import SetView
 
 
-@attrs.frozen
-class JobSet:
+class JobSet(SetView):
     """Jobs sorted by time; they are given earliest first.
 
     A job that stays all the time, with its time, is given exactly once, whatever
@@ -38,66 +42,6 @@ class JobSet:
     Raises:
         ConfigError: we know no such Sidekiq.
     """
-
-    redis: Redis = attrs.field(repr=False)
-    sidekiq: int = attrs.field(default=8, kw_only=True, validator=one_of(SIDEKIQS))
-    name: ClassVar[str]
-
-    async def size(self) -> int:
-        """Return how many jobs there are."""
-        return await count_placed(self.redis, self.name)
-
-    def __aiter__(self) -> Each[SortedEntry]:
-        return Each(self.pages())
-
-    def pages(self) -> Pages[SortedEntry]:
-        """Return all jobs in lists of a few hundred."""
-        return Pages(Walk(self.redis, self.name), self._record)
-
-    def scan(self, match: str) -> Each[SortedEntry]:
-        """Return the jobs whose payload holds a text, in no order.
-
-        Redis looks for it, and sends only what it has found. A job that stays all the
-        time is given, maybe twice.
-
-        Args:
-            match: a text, or a glob as Redis knows it if there is a `*` in it.
-        """
-        glob = match if "*" in match else f"*{match}*"
-        return Each(Pages(Sift(self.redis, self.name, glob), self._record))
-
-    async def find(
-        self,
-        *,
-        jid: str | None = None,
-        klass: str | None = None,
-        queue: str | None = None,
-    ) -> list[SortedEntry]:
-        """Return the jobs of a jid, a class (be it wrapped) or a queue, by time."""
-        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
-        return await self._records(await find(self.redis, [self.name], wanted))
-
-    async def find_job(self, jid: str) -> SortedEntry | None:
-        """Return the job *jid*; None if it is not here."""
-        found = await find_one(self.redis, self.name, Wanted(jid=jid))
-        records = await self._records([found] if found else [])
-        return records[0] if records else None
-
-    async def fetch(self, at: Moment, jid: str | None = None) -> list[SortedEntry]:
-        """Return the jobs of one moment, or one of them, without a search.
-
-        Args:
-            at: exactly as a record has it.
-            jid: only the job of that name.
-
-        Raises:
-            ConfigError: that is no time.
-        """
-        found = await read_with_score(self.redis, self.name, read_at(at))
-        wanted = Wanted(jid=jid)
-        return await self._records(
-            [one for one in found if wanted.fits(one) or not jid]
-        )
 
     async def schedule(self, at: Moment, payload: Payload) -> None:
         """Put a job here, to be due, or to have died, at a time.
@@ -160,60 +104,92 @@ class JobSet:
         Returns:
             How many there were.
         """
-        found = await find(self.redis, [self.name], Wanted(job_class=klass))
-        return await delete(self.redis, found)
+        return await self.delete_all(klass=klass)
 
-    async def retry_all(self) -> int:
-        """Put all jobs into their queues now; return how many were.
+    async def retry_all(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        queue: str | None = None,
+        on_page: OnPage = ignore,
+    ) -> int:
+        """Put all jobs into their queues now, or those of a class or queue.
 
         As many as there are when it begins, page by page: cancelled half way, it has
         done whole pages. The attempts do not count as retries. What is no job stays.
+
+        Args:
+            jid: as in `find`.
+            klass: as in `find`.
+            queue: as in `find`.
+            on_page: is told how far it is, when it begins and after each page.
+
+        Returns:
+            How many there were.
         """
-        return await tend_all(self.redis, self.name, self._retry, stays=cannot_run)
+        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
+        return await do_to_all(
+            self.redis, self.name, wanted, self._retry, on_page, stays=cannot_run
+        )
+
+    async def delete_all(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        queue: str | None = None,
+        on_page: OnPage = ignore,
+    ) -> int:
+        """Delete all jobs, with their locks, or those of a class or queue.
+
+        As many as there are when it begins, page by page. The words are those of
+        `retry_all`.
+
+        Returns:
+            How many there were.
+        """
+        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
+        return await do_to_all(self.redis, self.name, wanted, self._delete, on_page)
 
     async def clear(self) -> int:
-        """Delete all jobs, with their locks; return how many there were.
+        """Delete all jobs, with their locks; return how many there were."""
+        return await self.delete_all()
 
-        As many as there are when it begins, page by page.
-        """
-
-        async def deed(page: Sequence[Placed]) -> int:
-            return await delete(self.redis, page)
-
-        return await tend_all(self.redis, self.name, deed)
+    async def _delete(self, page: Sequence[Placed]) -> int:
+        return await delete(self.redis, page)
 
     async def _retry(self, page: Sequence[Placed]) -> int:
         now = await read_clock(self.redis)
         write_time = self._write_time
         return await run_again(self.redis, page, now=now, write_time=write_time)
 
-    async def _records(self, found: Sequence[Placed]) -> list[SortedEntry]:
-        now = await read_clock(self.redis)
-        return [self._record(one, now) for one in found]
-
-    def _record(self, placed: Placed, seen_at: float) -> SortedEntry:
-        return sorted_entry(self.redis, placed, seen_at, self._write_time)
-
-    @property
-    def _write_time(self) -> WriteTime:
-        """Makes of epoch seconds what our Sidekiq reads."""
-        return time_writer(self.sidekiq)
-
 
 class _WaitingSet(JobSet):
     """What waits for its time, and may be given up."""
 
-    async def kill_all(self) -> int:
-        """Move all jobs to the dead set, and release their locks; return how many.
+    async def kill_all(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        queue: str | None = None,
+        on_page: OnPage = ignore,
+    ) -> int:
+        """Move all jobs to the dead set, and release their locks; or some of them.
 
-        As many as there are when it begins, page by page. No callback hears of it.
+        As many as there are when it begins, page by page. No callback hears of it. The
+        words are those of `retry_all`.
+
+        Returns:
+            How many there were.
         """
+        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
+        return await do_to_all(self.redis, self.name, wanted, self._kill, on_page)
 
-        async def deed(page: Sequence[Placed]) -> int:
-            now = await read_clock(self.redis)
-            return await kill(self.redis, page, now=now, write_time=self._write_time)
-
-        return await tend_all(self.redis, self.name, deed)
+    async def _kill(self, page: Sequence[Placed]) -> int:
+        now = await read_clock(self.redis)
+        return await kill(self.redis, page, now=now, write_time=self._write_time)
 
 
 class ScheduledSet(_WaitingSet):

@@ -4,6 +4,7 @@ import attrs
 
 from kiq_trio._store.counting import read_totals
 from kiq_trio._store.dating import read_clock
+from kiq_trio._store.finding import Wanted
 from kiq_trio._store.watching import Running, read_running
 from kiq_trio._wire.client import Redis
 from kiq_trio.api.pages import Each, Once
@@ -58,9 +59,24 @@ class WorkSet:
         """Return how many jobs run, as the processes count them."""
         return (await read_totals(self.redis)).workers_size
 
+    async def find(
+        self,
+        *,
+        jid: str | None = None,
+        klass: str | None = None,
+        queue: str | None = None,
+    ) -> list[Work]:
+        """Return the runs of a jid, a class (be it wrapped) or a queue."""
+        wanted = Wanted(jid=jid, job_class=klass, queue=queue)
+        return [
+            one
+            for one in await self.read()
+            if one.job.job and wanted.fits_job(one.job.job, one.queue)
+        ]
+
     async def find_work(self, jid: str) -> Work | None:
         """Return the run of the job *jid*; None if none is shown."""
-        found = [one for one in await self.read() if one.job.jid == jid]
+        found = await self.find(jid=jid)
         return found[0] if found else None
 
 

@@ -2,32 +2,44 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from kiq_trio import encoder
-from kiq_trio._store.browsing import Placed
-from kiq_trio._store.counting import QueueSummary
-from kiq_trio._store.watching import ProcessView, Running
-from kiq_trio._unwrapping import display_args, display_class
+from kiq_trio.api import (
+    JobRecord,
+    Process,
+    QueuedJob,
+    QueueSummary,
+    SortedEntry,
+    Work,
+)
 from kiq_trio.cli.answering import Column, Sheet, make_sheet, printable, tell_span
 from kiq_trio.errors import EncodeError
 from kiq_trio.job import Job
 
+Entry: TypeAlias = QueuedJob | SortedEntry
+"""A job that lies somewhere."""
 
-def describe_jobs(jobs: Iterable[Placed]) -> list[dict[str, Any]]:
+
+def describe_jobs(jobs: Iterable[Entry]) -> list[dict[str, Any]]:
     """Return each job with its place; as text where it is no job."""
     return [describe_job(one) for one in jobs]
 
 
-def describe_job(placed: Placed) -> dict[str, Any]:
+def describe_job(entry: Entry) -> dict[str, Any]:
     """Return a job with its place; as text where it is no job."""
-    fields: dict[str, Any] = {"place": placed.place, "at": placed.score}
-    if placed.job is None:
-        return {**fields, "job": None, "raw": placed.payload.decode(errors="replace")}
-    return {**fields, "job": placed.job.to_map()}
+    fields: dict[str, Any] = {"place": entry.place, "at": find_time(entry)}
+    if entry.job is None:
+        return {**fields, "job": None, "raw": entry.value.decode(errors="replace")}
+    return {**fields, "job": entry.job.to_map()}
 
 
-def table_of_jobs(jobs: Sequence[Placed]) -> Sheet:
+def find_time(entry: Entry) -> float | None:
+    """Return when a job is due, or died; None if it waits in a queue."""
+    return entry.at if isinstance(entry, SortedEntry) else None
+
+
+def table_of_jobs(jobs: Sequence[Entry]) -> Sheet:
     """Return a table of jobs, with a time where their places are sorted by it."""
     columns = (
         Column("jid", "id"),
@@ -40,36 +52,37 @@ def table_of_jobs(jobs: Sequence[Placed]) -> Sheet:
     return make_sheet(columns, map(_row_of_job, jobs))
 
 
-def _row_of_job(placed: Placed) -> tuple[str, ...]:
-    at = "" if placed.score is None else tell_time(placed.score)
-    job = placed.job
+def _row_of_job(entry: Entry) -> tuple[str, ...]:
+    moment = find_time(entry)
+    at = "" if moment is None else tell_time(moment)
+    job = entry.job
     if job is None:
-        return "?", "?", "", at, placed.payload.decode(errors="replace"), "not a job"
+        return "?", "?", "", at, entry.value.decode(errors="replace"), "not a job"
     return (
         job.jid,
-        display_class(job),
+        entry.display_class,
         job.queue,
         at,
-        tell_args(job),
+        tell_args(entry),
         tell_error(job),
     )
 
 
-def describe_running(runs: Iterable[Running]) -> list[dict[str, Any]]:
+def describe_running(runs: Iterable[Work]) -> list[dict[str, Any]]:
     """Return what runs, and where."""
     return [
         {
             "place": "running",
-            "process": run.identity,
+            "process": run.process_id,
             "queue": run.queue,
             "at": run.run_at,
-            "job": None if run.job is None else run.job.to_map(),
+            "job": None if run.job.job is None else run.job.job.to_map(),
         }
         for run in runs
     ]
 
 
-def table_of_running(runs: Iterable[Running]) -> Sheet:
+def table_of_running(runs: Iterable[Work]) -> Sheet:
     """Return a table of what runs."""
     columns = (
         Column("jid", "id"),
@@ -81,12 +94,12 @@ def table_of_running(runs: Iterable[Running]) -> Sheet:
     )
     rows = (
         (
-            run.job.jid if run.job else "?",
-            display_class(run.job) if run.job else "?",
+            run.job.jid if run.job.job else "?",
+            run.job.display_class if run.job.job else "?",
             run.queue,
             tell_time(run.run_at),
-            run.identity,
-            tell_args(run.job) if run.job else "",
+            run.process_id,
+            tell_args(run.job) if run.job.job else "",
         )
         for run in runs
     )
@@ -123,7 +136,7 @@ def table_of_queues(queues: Iterable[QueueSummary]) -> Sheet:
     return make_sheet(columns, rows)
 
 
-def describe_process(process: ProcessView) -> dict[str, Any]:
+def describe_process(process: Process) -> dict[str, Any]:
     """Return a process's fields."""
     return {
         "identity": process.identity,
@@ -145,7 +158,7 @@ def describe_process(process: ProcessView) -> dict[str, Any]:
     }
 
 
-def table_of_processes(processes: Iterable[ProcessView]) -> Sheet:
+def table_of_processes(processes: Iterable[Process]) -> Sheet:
     """Return a table of processes."""
     columns = (
         Column("process", "id"),
@@ -169,7 +182,7 @@ def table_of_processes(processes: Iterable[ProcessView]) -> Sheet:
     return make_sheet(columns, rows)
 
 
-def beat_age(processes: Iterable[ProcessView]) -> float | None:
+def beat_age(processes: Iterable[Process]) -> float | None:
     """Return how many seconds old the oldest is that *processes* show; None if none."""
     ages = [one.age for one in processes if one.is_shown and one.beat]
     return round(max(ages), 3) if ages else None
@@ -180,7 +193,7 @@ def tell_age(age: float) -> str:
     return f"as of the last heartbeats, up to {tell_span(age)} ago"
 
 
-def tell_state(process: ProcessView) -> str:
+def tell_state(process: Process) -> str:
     """Return how a process is, in a word."""
     if not process.is_shown:
         return "silent"
@@ -198,10 +211,10 @@ def tell_time(at: float) -> str:
         return f"{at:g}"
 
 
-def tell_args(job: Job) -> str:
+def tell_args(job: JobRecord) -> str:
     """Return a job's arguments as people gave them, without brackets around them."""
     try:
-        return encoder.encode(display_args(job)).decode()[1:-1]
+        return encoder.encode(job.display_args).decode()[1:-1]
     except EncodeError:
         return "?"
 

@@ -1,27 +1,36 @@
 """Listing jobs, a page at a time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
-from kiq_trio._store.browsing import Placed, count_placed, read_page
-from kiq_trio._store.finding import Wanted, find
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.describing import describe_jobs, table_of_jobs
+from kiq_trio.api import JobSet, Queue
+from kiq_trio.cli.describing import Entry, describe_jobs, table_of_jobs
+from kiq_trio.cli.filtering import Only
 from kiq_trio.cli.link import Link
 
 PER_PAGE = 25
 
+Place: TypeAlias = Queue | JobSet
+
 
 def list_jobs(
-    link: Link, places: Sequence[str], wanted: Wanted, *, page: int, per_page: int
+    link: Link,
+    find_places: Callable[[Redis], Awaitable[Sequence[Place]]],
+    only: Only,
+    *,
+    page: int,
+    per_page: int,
 ) -> None:
-    """Answer with a page of the jobs in *places* that are *wanted*."""
+    """Answer with a page of the jobs in some places that are meant by *only*."""
     skip = (page - 1) * per_page
 
-    async def read(redis: Redis) -> tuple[list[Placed], int]:
-        if not wanted:
-            return await read_slice(redis, places, skip, per_page)
-        found = await find(redis, places, wanted)
+    async def read(redis: Redis) -> tuple[list[Entry], int]:
+        places = await find_places(redis)
+        if not only:
+            return await _read_slice(places, skip, per_page)
+        found = await find_jobs(places, only)
         return found[skip : skip + per_page], len(found)
 
     found, total = link.ask(read)
@@ -39,18 +48,24 @@ def list_jobs(
     link.answer(fields, table_of_jobs(found), f"{count}, page {page:,} of {pages:,}")
 
 
-async def read_slice(
-    redis: Redis, places: Sequence[str], skip: int, limit: int
-) -> tuple[list[Placed], int]:
+async def find_jobs(places: Sequence[Place], only: Only) -> list[Entry]:
+    """Return the jobs in *places* that are meant by *only*, each place's first."""
+    found: list[Entry] = []
+    for place in places:
+        found += await place.find(**only.words)
+    return found
+
+
+async def _read_slice(
+    places: Sequence[Place], skip: int, limit: int
+) -> tuple[list[Entry], int]:
     """Return *limit* jobs after the first *skip*, of all *places* as if they were one.
 
     And how many jobs there are.
     """
-    found: list[Placed] = []
+    found: list[Entry] = []
     total = 0
     for place in places:
-        found += await read_page(
-            redis, place, skip=max(skip - total, 0), limit=limit - len(found)
-        )
-        total += await count_placed(redis, place)
+        found += await place.slice(max(skip - total, 0), limit - len(found))
+        total += await place.size()
     return found, total

@@ -1,22 +1,28 @@
 """Long operations: how far they are, and what is done when they are broken off."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from operator import add
 from typing import TypeAlias
 
 import attrs
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+)
+from rich.progress import Progress as Bar
 
-from kiq_trio._store.browsing import Placed, count_placed
-from kiq_trio._store.finding import Wanted, find
-from kiq_trio._store.tending import tend, tend_all
 from kiq_trio._wire.client import Redis
+from kiq_trio.api import OnPage, Progress
 from kiq_trio.cli.answering import is_watched
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.link import Link
 
-Deed: TypeAlias = Callable[[Redis, Sequence[Placed]], Awaitable[int]]
+Deed: TypeAlias = Callable[[Redis, OnPage], Awaitable[int]]
+"""Does something to the jobs of a place, and tells how far it is."""
 
 
 @attrs.define(eq=False)
@@ -29,111 +35,68 @@ class Toil:
     Attributes:
         link: how to reach Redis.
         verb: what is done to a job: `deleted`.
-        deed: what does it, to a page of jobs; returns to how many.
-        stays: whether the deed leaves a job where it is.
     """
 
     link: Link
     verb: str
-    deed: Deed
-    stays: Callable[[Placed], bool] = lambda _: False
-    _seen: int = attrs.field(default=0, init=False)
-    _done: int = attrs.field(default=0, init=False)
-    _total: int | None = attrs.field(default=None, init=False)
+    _progress: Progress | None = attrs.field(default=None, init=False)
 
-    def all_of(self, places: Sequence[str], wanted: Wanted) -> None:
-        """Do it to all jobs of *places* that are *wanted*, and answer."""
-
-        async def toil(redis: Redis, on_page: Callable[[int, int], None]) -> None:
-            if wanted:
-                await self._some(redis, await find(redis, places, wanted), on_page)
-                return
-            for place in places:
-                await self._all(redis, place, on_page)
-
-        self._run(toil)
+    def all(self, deed: Deed) -> None:
+        """Do *deed*, and answer."""
+        self._do(deed)
         self._answer()
 
-    def one(self, places: Sequence[str], jid: str) -> None:
-        """Do it to the job *jid*, wherever it is in *places*, and answer.
+    def one(self, jid: str, deeds: Mapping[str, Deed]) -> None:
+        """Do *deeds*, each in its place, to the job *jid*, and answer.
 
         It is a failure if there is no such job, or none any more.
         """
-
-        async def toil(redis: Redis, on_page: Callable[[int, int], None]) -> None:
-            found = await find(redis, places, Wanted(jid=jid))
-            await self._some(redis, found, on_page)
-
-        self._run(toil)
-        if not self._done:
-            where = ", ".join(places)
+        self._do(*deeds.values())
+        if not self._so_far.done:
+            where = ", ".join(deeds)
             self.link.fail(f"no job {jid} in {where}" if where else f"no job {jid}")
         self._answer()
 
-    def _run(
-        self,
-        toil: Callable[[Redis, Callable[[int, int], None]], Awaitable[None]],
-    ) -> None:
-        progress = _make_progress()
+    @property
+    def _so_far(self) -> Progress:
+        return self._progress or Progress(0, 0, 0)
+
+    def _do(self, *deeds: Deed) -> None:
+        bar = _make_bar()
 
         async def run(redis: Redis, patience: Patience) -> None:
-            with progress or nullcontext():
-                task = progress.add_task("", total=None) if progress else TaskID(0)
-
-                def on_page(seen: int, done: int) -> None:
-                    self._seen, self._done = seen, done
-                    patience.renew()
-                    if progress:
-                        progress.update(task, completed=seen, total=self._total)
-
-                await toil(redis, on_page)
+            with bar or nullcontext():
+                task = bar.add_task("", total=None) if bar else TaskID(0)
+                for deed in deeds:
+                    await deed(redis, self._watch(bar, task, patience))
 
         # The page that is under way may be done or not.
         self.link.work(run, so_far=lambda: f"{self._tell()} for sure")
 
-    async def _all(
-        self, redis: Redis, place: str, on_page: Callable[[int, int], None]
-    ) -> None:
-        before_seen, before_done = self._seen, self._done
-        self._total = before_seen + await count_placed(redis, place)
+    def _watch(self, bar: Bar | None, task: TaskID, patience: Patience) -> OnPage:
+        before = self._so_far
 
-        async def deed(page: Sequence[Placed]) -> int:
-            return await self.deed(redis, page)
+        def on_page(here: Progress) -> None:
+            self._progress = now = Progress(*map(add, before, here))
+            patience.renew()
+            if bar and here.seen:
+                bar.update(task, completed=now.seen, total=now.total)
 
-        await tend_all(
-            redis,
-            place,
-            deed,
-            lambda seen, done: on_page(before_seen + seen, before_done + done),
-            stays=self.stays,
-        )
-
-    async def _some(
-        self,
-        redis: Redis,
-        jobs: Sequence[Placed],
-        on_page: Callable[[int, int], None],
-    ) -> None:
-        self._total = len(jobs)
-
-        async def deed(page: Sequence[Placed]) -> int:
-            return await self.deed(redis, page)
-
-        await tend(jobs, deed, on_page)
+        return on_page
 
     def _tell(self) -> str:
-        return f"{self._done:,} of {self._total or 0:,} {self.verb}"
+        return f"{self._so_far.done:,} of {self._so_far.total:,} {self.verb}"
 
     def _answer(self) -> None:
-        fields = {"done": self._done, "of": self._total or 0}
+        fields = {"done": self._so_far.done, "of": self._so_far.total}
         self.link.answer(fields, self._tell())
 
 
-def _make_progress() -> Progress | None:
+def _make_bar() -> Bar | None:
     """Return what shows on a terminal how far we are."""
     if not is_watched():
         return None
-    return Progress(
+    return Bar(
         TextColumn("  "),
         BarColumn(),
         MofNCompleteColumn(),

@@ -207,6 +207,8 @@ async def test_what_runs_is_shown_with_its_job(redis: Redis) -> None:
     assert (second.job.jid, third.job.job) == ("b", None)
     assert await works.find_work("b") == second
     assert await works.find_work("z") is None
+    assert await works.find(klass="Mailer", queue="low") == [first, second]
+    assert await works.find(queue="mail") == []
     assert await works.size() == 2
 
 

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from kiq_trio import Kiq, Redis, api, worker
+from kiq_trio import ConfigError, Kiq, Redis, api, worker
 from kiq_trio._wire.seam import Server
 from tests.store.chores import payload, wait_in
 from tests.store.deeds import join, names_in, put, take, waiting
@@ -147,3 +147,23 @@ async def test_jobs_of_a_queue_are_deleted_by_their_name_or_class(
 
     assert await waiting(redis, "mail") == [payload("b")]
     assert await redis.raw("EXISTS", f"kiq:unique:{'f' * 64}") == 0
+
+
+async def test_a_page_of_a_queue_is_read_by_its_numbers(redis: Redis) -> None:
+    await wait_in(redis, "mail", *(payload(str(n)) for n in range(5)))
+    queue = api.Queue(redis, "mail")
+
+    assert [one.jid for one in await queue.slice(1, 2)] == ["1", "2"]
+    assert {one.place for one in await queue.slice(0, 9)} == {queue.place}
+    assert queue.place == "queue:mail"
+    with pytest.raises(ConfigError, match="limit must be a whole number"):
+        await queue.slice(0, -1)
+
+
+async def test_it_is_told_how_far_the_deleting_of_a_queue_is(redis: Redis) -> None:
+    await wait_in(redis, "mail", *(payload(str(n)) for n in range(250)))
+    told: list[api.Progress] = []
+
+    assert await api.Queue(redis, "mail").delete_all(on_page=told.append) == 250
+
+    assert told == [(0, 0, 250), (200, 200, 250), (250, 250, 250)]

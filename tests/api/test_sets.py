@@ -334,6 +334,56 @@ async def test_a_set_is_cleared_with_the_locks_of_its_jobs(
     assert await redis.raw("DBSIZE") == 0
 
 
+@pytest.mark.parametrize("kind", SETS)
+async def test_a_page_of_a_set_is_read_by_its_numbers(
+    redis: Redis, kind: type[api.JobSet]
+) -> None:
+    jobs = kind(redis)
+    await lie_in(redis, jobs.name, *(payload(str(n)) for n in range(5)))
+
+    assert [one.jid for one in await jobs.slice(1, 2)] == ["1", "2"]
+    assert [one.jid for one in await jobs.slice(4, 9)] == ["4"]
+    assert await jobs.slice(9, 9) == await jobs.slice(0, 0) == []
+    assert {one.place for one in await jobs.slice(0, 9)} == {jobs.place}
+    with pytest.raises(ConfigError, match="skip must be a whole number of 0 or more"):
+        await jobs.slice(-1, 2)
+    with pytest.raises(ConfigError, match="limit must be a whole number of 0 or more"):
+        await jobs.slice(0, 1.5)  # type: ignore[arg-type]  # so may a user.
+
+
+WORDS: list[dict[str, str]] = [{"jid": "b"}, {"klass": "Report"}, {"queue": "low"}]
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("deed", ["retry_all", "kill_all", "delete_all"])
+async def test_what_is_done_to_all_may_be_done_to_some(
+    redis: Redis, words: dict[str, str], deed: str
+) -> None:
+    kinds = payload("a"), payload("b", "Report", queue="low"), payload("c")
+    await lie_in(redis, "retry", *kinds, b"nonsense")
+    retries = api.RetrySet(redis)
+
+    assert await getattr(retries, deed)(**words) == 1
+
+    assert [one.jid async for one in retries] == ["a", "c", ""]
+    assert [one.jid async for one in api.DeadSet(redis)] == ["b"] * (deed == "kill_all")
+    assert await api.Queue(redis, "low").size() == (deed == "retry_all")
+
+
+async def test_it_is_told_how_far_something_is(redis: Redis) -> None:
+    await lie_in(redis, "retry", b"nonsense", *(payload(str(n)) for n in range(250)))
+    retries = api.RetrySet(redis)
+    told: list[api.Progress] = []
+
+    await retries.retry_all(on_page=told.append)
+    assert told == [(0, 0, 251), (200, 199, 251), (251, 250, 251)]
+    told.clear()
+    await retries.kill_all(jid="none", on_page=told.append)
+    assert told == [(0, 0, 0)]
+    await retries.delete_all(on_page=told.append)
+    assert told[-1] == api.Progress(seen=1, done=1, total=1)
+
+
 async def test_jobs_may_be_moved_while_they_are_gone_through(redis: Redis) -> None:
     await lie_in(redis, "retry", *(payload(str(n)) for n in range(450)))
     deeds: list[Deed] = [

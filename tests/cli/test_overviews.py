@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import trio
 
-from kiq_trio._store.counting import read_totals
+from kiq_trio import api
 from kiq_trio._store.registering import register
 from kiq_trio._store.rota import write_periodics
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.commands import stats as stats_command
 from tests.cli.administration import Admin
 from tests.store.chores import lie_in, payload, wait_in
 
@@ -78,6 +77,17 @@ def test_what_runs_is_said_to_be_as_old_as_the_heartbeats(busy: Admin) -> None:
     assert busy.json("jobs", "list", "running")["beat_age"] > 0
 
 
+def test_garbage_among_the_processes_hides_none(busy: Admin) -> None:
+    busy.raw("SET", "odd", "a string")
+    busy.raw("SADD", "processes", "odd")
+    busy.raw("HSET", PART, "busy", "inf", "rss", "1e400", "beat", "nan")
+
+    assert busy.json("stats")["busy"] == 2
+    assert "odd" not in busy("processes", "list").out
+    assert PART in busy("processes", "list").out
+    assert busy("jobs", "list", "running").out.startswith("nothing runs\n")
+
+
 @pytest.mark.parametrize(
     ("limits", "wrong"),
     [
@@ -110,9 +120,10 @@ def test_stats_are_watched_until_somebody_has_seen_enough(
         if looks == 3:
             os.kill(os.getpid(), signal.SIGINT)
             await trio.sleep_forever()
-        return await read_totals(redis)
+        return await read(redis)
 
-    monkeypatch.setattr(stats_command, "read_totals", look)
+    read = api.Stats.read
+    monkeypatch.setattr(api.Stats, "read", look)
 
     said = busy("stats", "--watch", "--interval", "0.1", code=130)
 

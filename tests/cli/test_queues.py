@@ -7,7 +7,7 @@ from kiq_trio._store.browsing import Placed
 from kiq_trio._store.tending import delete
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.memory import MemoryServer
-from kiq_trio.cli.commands import queues as queue_commands
+from kiq_trio.api import queues as api_queues
 from tests.cli.administration import Admin
 from tests.store.chores import payload, wait_in
 from tests.store.deeds import names_in, waiting
@@ -143,7 +143,7 @@ def test_a_queue_into_which_a_job_comes_meanwhile_is_not_forgotten(
         await wait_in(redis, "mail", payload("late"))
         return count
 
-    monkeypatch.setattr(queue_commands, "delete", late)
+    monkeypatch.setattr(api_queues, "delete", late)
 
     said = admin("queues", "delete", "mail", "--yes", code=1)
 

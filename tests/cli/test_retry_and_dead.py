@@ -12,9 +12,8 @@ from rich.progress import Progress
 from kiq_trio._store.browsing import Placed
 from kiq_trio._store.tending import delete, run_again
 from kiq_trio._wire.client import Redis
+from kiq_trio.api import sets
 from kiq_trio.cli import asking, toiling
-from kiq_trio.cli.commands import dead as dead_commands
-from kiq_trio.cli.commands import jobs as jobs_commands
 from tests.cli.administration import Admin
 from tests.store.chores import lie_in, payload
 from tests.store.deeds import waiting
@@ -134,7 +133,7 @@ def test_a_job_that_goes_on_meanwhile_is_left_alone(
         await redis.raw("ZINCRBY", "retry", 5, payload("j7", "Mailer", retry_count=1))
         return await run_again(redis, page, **times)
 
-    monkeypatch.setattr(jobs_commands, "run_again", run_late)
+    monkeypatch.setattr(sets, "run_again", run_late)
 
     assert "no job j7 in retry" in admin("retry", "run", "j7", code=1).err
 
@@ -158,7 +157,7 @@ def test_who_breaks_it_off_is_told_what_is_done(
             os.kill(os.getpid(), signal.SIGINT)
         return await delete_once(redis, page)
 
-    monkeypatch.setattr(dead_commands, "delete", interrupted)
+    monkeypatch.setattr(sets, "delete", interrupted)
 
     said = admin("dead", "clear", "--yes", code=130)
 
@@ -169,7 +168,7 @@ def test_who_breaks_it_off_is_told_what_is_done(
 def test_a_redis_that_falls_silent_half_way_is_not_waited_for(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_commands, "delete", delete_once)
+    monkeypatch.setattr(sets, "delete", delete_once)
 
     said = admin.json("dead", "clear", "--yes", "--timeout", "0.3", code=1)
 

@@ -8,6 +8,7 @@ from kiq_trio._store.browsing import Placed, read_page
 from kiq_trio._store.moving import Move, move
 from kiq_trio._store.pausing import pause, resume
 from kiq_trio._store.tending import (
+    Progress,
     cannot_run,
     delete,
     kill,
@@ -21,10 +22,6 @@ from tests.store.deeds import FUTURE, members, names_in, waiting
 
 NOW = 1_800_000_000.0
 TOKEN = "f" * 64
-
-
-def nobody(_seen: int, _done: int) -> None:
-    """Be told of a page, and do nothing about it."""
 
 
 @pytest.mark.parametrize("place", ["retry", "dead"])
@@ -162,17 +159,16 @@ async def test_a_job_that_is_named_twice_is_moved_once(redis: Redis) -> None:
 
 async def test_everything_is_tended_page_by_page(redis: Redis) -> None:
     await lie_in(redis, "retry", b"nonsense", *(payload(str(n)) for n in range(450)))
-    told: list[tuple[int, int]] = []
+    told: list[Progress] = []
 
     async def again(page: Sequence[Placed]) -> int:
         return await run_again(redis, page, now=NOW)
 
-    done = await tend_all(
-        redis, "retry", again, lambda *how_far: told.append(how_far), stays=cannot_run
-    )
+    done = await tend_all(redis, "retry", again, told.append, stays=cannot_run)
 
     assert done == 450
-    assert told == [(200, 199), (400, 399), (451, 450)]
+    steps = [(0, 0), (200, 199), (400, 399), (451, 450)]
+    assert told == [(seen, done, 451) for seen, done in steps]
     assert await members(redis, "retry") == [(b"nonsense", FUTURE)]
 
 
@@ -183,7 +179,7 @@ async def test_what_comes_meanwhile_is_not_waited_for(redis: Redis) -> None:
         await lie_in(redis, "dead", *(one.payload + b" " for one in page), at=9.5e9)
         return await delete(redis, page)
 
-    assert await tend_all(redis, "dead", replace, nobody) == 250
+    assert await tend_all(redis, "dead", replace) == 250
 
     assert await redis.raw("ZCARD", "dead") == 250
 
@@ -194,8 +190,8 @@ async def test_a_queue_is_emptied_from_its_front(redis: Redis) -> None:
     async def deed(page: Sequence[Placed]) -> int:
         return await delete(redis, page)
 
-    assert await tend_all(redis, "queue:mail", deed, nobody) == 250
-    assert await tend_all(redis, "queue:mail", deed, nobody) == 0
+    assert await tend_all(redis, "queue:mail", deed) == 250
+    assert await tend_all(redis, "queue:mail", deed) == 0
 
     assert await redis.raw("EXISTS", "queue:mail") == 0
 
@@ -204,14 +200,14 @@ async def test_what_was_found_is_tended_in_pages(redis: Redis) -> None:
     await lie_in(redis, "dead", *(payload(str(n)) for n in range(250)))
     jobs = await read_page(redis, "dead", limit=250)
     await redis.raw("ZREM", "dead", jobs[0].payload)
-    told: list[tuple[int, int]] = []
+    told: list[Progress] = []
 
     async def deed(page: Sequence[Placed]) -> int:
         return await delete(redis, page)
 
-    assert await tend(jobs, deed, lambda *far: told.append(far)) == 249
+    assert await tend(jobs, deed, told.append) == 249
 
-    assert told == [(200, 199), (250, 249)]
+    assert told == [(0, 0, 250), (200, 199, 250), (250, 249, 250)]
 
 
 async def test_a_queue_is_paused_until_it_is_resumed(redis: Redis) -> None:

@@ -5,39 +5,53 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import attrs
 import typer
 
-from kiq_trio._fields import time_writer
-from kiq_trio._store.browsing import SETS, Placed, place_of_queue
 from kiq_trio._store.cancelling import Whereabouts
-from kiq_trio._store.counting import read_queues
-from kiq_trio._store.dating import read_clock
-from kiq_trio._store.finding import Wanted, find
-from kiq_trio._store.tending import cannot_run, delete, run_again
-from kiq_trio._store.watching import (
-    ProcessView,
-    Running,
-    read_processes,
-    read_running,
-)
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
+from kiq_trio.api import (
+    DeadSet,
+    JobSet,
+    OnPage,
+    Process,
+    ProcessSet,
+    Queue,
+    RetrySet,
+    ScheduledSet,
+    Work,
+    WorkSet,
+)
 from kiq_trio.cli.answering import printable
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.connecting import Patience, Sidekiq
 from kiq_trio.cli.describing import (
+    Entry,
     beat_age,
     describe_job,
     describe_running,
+    find_time,
     table_of_running,
     tell_age,
     tell_time,
 )
-from kiq_trio.cli.filtering import Jid, OnlyClass, OnlyJid, OnlyQueue, Page, PerPage
+from kiq_trio.cli.filtering import (
+    Jid,
+    Only,
+    OnlyClass,
+    OnlyJid,
+    OnlyQueue,
+    Page,
+    PerPage,
+)
 from kiq_trio.cli.link import Link, linked
-from kiq_trio.cli.listing import PER_PAGE, list_jobs
-from kiq_trio.cli.toiling import Toil
+from kiq_trio.cli.listing import PER_PAGE, find_jobs, list_jobs
+from kiq_trio.cli.listing import Place as Places
+from kiq_trio.cli.toiling import Deed, Toil
 from kiq_trio.kiq import Kiq
+
+SETS: tuple[type[JobSet], ...] = (ScheduledSet, RetrySet, DeadSet)
 
 jobs = typer.Typer(help="See jobs wherever they are, run and delete them.")
 
@@ -69,25 +83,32 @@ def list_(
     With `queue` that is one queue after the other, or that of --queue. With `running`
     it is what processes showed with their last heartbeats, every 10 s.
     """
-    wanted = Wanted(jid=jid, job_class=job_class, queue=queue)
+    only = Only(jid=jid, klass=job_class, queue=queue)
     if place is Place.RUNNING:
-        _list_running(link, wanted)
+        _list_running(link, only)
         return
     if place is Place.QUEUE:
-        places = [place_of_queue(queue)] if queue else link.ask(_queues)
         # A queue that is named is the place: no need to look into its jobs.
-        wanted = Wanted(jid=jid, job_class=job_class)
-    else:
-        places = [place.value]
-    list_jobs(link, places, wanted, page=page, per_page=per_page)
+        only = Only(jid=jid, klass=job_class)
+
+    async def find_places(redis: Redis) -> Sequence[Places]:
+        if place is not Place.QUEUE:
+            return [one(redis) for one in SETS if one.name == place.value]
+        return [Queue(redis, queue)] if queue else await Queue.all(redis)
+
+    list_jobs(link, find_places, only, page=page, per_page=per_page)
 
 
 @jobs.command("show")
 @linked
 def show(link: Link, *, jid: Jid) -> None:
     """Show a job, wherever it is: all that its payload says."""
-    waiting = link.ask(lambda redis: _find(redis, jid))
-    runs = [run for run in link.ask(read_running) if run.job and run.job.jid == jid]
+
+    async def find(redis: Redis) -> tuple[list[Entry], list[Work]]:
+        waiting = await find_jobs(await _find_all(redis), Only(jid=jid))
+        return waiting, await WorkSet(redis).find(jid=jid)
+
+    waiting, runs = link.ask(find)
     items = [*map(describe_job, waiting), *describe_running(runs)]
     if not items:
         link.fail(f"no job {jid}")
@@ -103,7 +124,17 @@ def show(link: Link, *, jid: Jid) -> None:
 @linked
 def run(link: Link, *, jid: Jid, sidekiq: Sidekiq = 8) -> None:
     """Run a job now that is scheduled, to be retried or dead."""
-    running_now(link, sidekiq).one(SETS, jid)
+
+    def run_in(kind: type[JobSet]) -> Deed:
+        async def deed(redis: Redis, on_page: OnPage) -> int:
+            return await kind(redis, sidekiq=sidekiq).retry_all(
+                jid=jid, on_page=on_page
+            )
+
+        return deed
+
+    toil = Toil(link, "put into their queues")
+    toil.one(jid, {one.name: run_in(one) for one in SETS})
 
 
 @jobs.command("delete")
@@ -111,8 +142,17 @@ def run(link: Link, *, jid: Jid, sidekiq: Sidekiq = 8) -> None:
 def delete_one(link: Link, *, jid: Jid, yes: Yes = False) -> None:
     """Delete a job that does not run, and the lock that makes it unique."""
     confirm(link, f"Delete the job {jid}?", yes=yes)
-    places = [*link.ask(_queues), *SETS]
-    Toil(link, "deleted", delete).one(places, jid)
+
+    def delete_in(place: Places) -> Deed:
+        async def deed(redis: Redis, on_page: OnPage) -> int:
+            # What it was found on is closed by now.
+            here = attrs.evolve(place, redis=redis)
+            return await here.delete_all(jid=jid, on_page=on_page)
+
+        return deed
+
+    places = link.ask(_find_all)
+    Toil(link, "deleted").one(jid, {one.place: delete_in(one) for one in places})
 
 
 @jobs.command("cancel")
@@ -143,49 +183,31 @@ def cancel(
     link.answer({"jid": jid, "was": where}, f"{jid} {told[where]}")
 
 
-def running_now(link: Link, sidekiq: int) -> Toil:
-    """Return what puts jobs into their queues."""
-    write_time = time_writer(sidekiq)
-
-    async def run_now(redis: Redis, page: Sequence[Placed]) -> int:
-        now = await read_clock(redis)
-        return await run_again(redis, page, now=now, write_time=write_time)
-
-    return Toil(link, "put into their queues", run_now, stays=cannot_run)
+async def _find_all(redis: Redis) -> list[Places]:
+    return [*await Queue.all(redis), *(one(redis) for one in SETS)]
 
 
-async def _queues(redis: Redis) -> list[str]:
-    return [place_of_queue(queue.name) for queue in await read_queues(redis)]
+def _list_running(link: Link, only: Only) -> None:
+    async def read(redis: Redis) -> tuple[list[Work], list[Process]]:
+        works = WorkSet(redis)
+        runs = await works.find(**only.words) if only else await works.read()
+        return runs, await ProcessSet(redis).read()
 
-
-async def _find(redis: Redis, jid: str) -> list[Placed]:
-    places = [*await _queues(redis), *SETS]
-    return await find(redis, places, Wanted(jid=jid))
-
-
-def _list_running(link: Link, wanted: Wanted) -> None:
-    async def read(redis: Redis) -> tuple[list[Running], list[ProcessView]]:
-        return await read_running(redis), await read_processes(redis)
-
-    found, processes = link.ask(read)
-    runs = [run for run in found if _is_wanted(run, wanted)]
+    runs, processes = link.ask(read)
     age = beat_age(processes)
     fields = {"items": describe_running(runs), "total": len(runs), "beat_age": age}
     shown = table_of_running(runs) if runs else "nothing runs"
     link.answer(fields, shown, *([] if age is None else [tell_age(age)]))
 
 
-def _is_wanted(run: Running, wanted: Wanted) -> bool:
-    return not wanted if run.job is None else wanted.fits_job(run.job, run.queue)
+def _tell_place(entry: Entry) -> str:
+    moment = find_time(entry)
+    at = "" if moment is None else f" at {tell_time(moment)} UTC"
+    return f"in {printable(entry.place)}{at}"
 
 
-def _tell_place(placed: Placed) -> str:
-    at = "" if placed.score is None else f" at {tell_time(placed.score)} UTC"
-    return f"in {printable(placed.place)}{at}"
-
-
-def _tell_run(run: Running) -> str:
-    return f"runs in {printable(run.identity)} since {tell_time(run.run_at)} UTC"
+def _tell_run(run: Work) -> str:
+    return f"runs in {printable(run.process_id)} since {tell_time(run.run_at)} UTC"
 
 
 def _tell_payload(fields: Mapping[str, Any]) -> str:

@@ -1,16 +1,17 @@
 """`kiq-trio processes`: who is there, and asking them to leave."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias
 
 import typer
 
-from kiq_trio._store.signalling import Signal, send_signal
-from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
+from kiq_trio.api import Process, ProcessSet
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.describing import describe_process, table_of_processes
 from kiq_trio.cli.ending import MISUSED
 from kiq_trio.cli.link import Link, linked
+from kiq_trio.errors import ConfigError
 
 processes = typer.Typer(help="See processes, Ruby's included; quiet and stop them.")
 
@@ -18,6 +19,9 @@ Identity = Annotated[
     str | None,
     typer.Argument(metavar="[IDENTITY]", help="Which process; or give --all."),
 ]
+Request: TypeAlias = Callable[[Process], Awaitable[None]]
+"""Asks a process for something, or raises ConfigError if it would not obey."""
+
 All = Annotated[bool, typer.Option("--all", "-a", help="All that obey.")]
 
 
@@ -35,7 +39,7 @@ def list_(
 
     `silent` is one that has shown nothing for a minute, but may hold jobs.
     """
-    seen = link.ask(read_processes)
+    seen = link.ask(lambda redis: ProcessSet(redis).read())
     items = list(map(describe_process, seen))
     shown = table_of_processes(seen) if seen else "there are no processes"
     link.answer({"items": items, "total": len(items)}, shown)
@@ -47,7 +51,9 @@ def list_(
 @linked
 def quiet(link: Link, *, identity: Identity = None, everyone: All = False) -> None:
     """Have a process take no more jobs; it does so within 10 s."""
-    _send(link, "TSTP", identity, everyone=everyone, asked="to take no more jobs")
+    _send(
+        link, Process.quiet, identity, everyone=everyone, asked="to take no more jobs"
+    )
 
 
 @processes.command("stop")
@@ -59,7 +65,7 @@ def stop(
     who = "all processes" if everyone else f"the process {identity}"
     if everyone or identity:
         confirm(link, f"Stop {who}?", yes=yes)
-    _send(link, "TERM", identity, everyone=everyone, asked="to stop")
+    _send(link, Process.stop, identity, everyone=everyone, asked="to stop")
 
 
 @processes.command("dump")
@@ -67,22 +73,27 @@ def stop(
 def dump(link: Link, *, identity: Identity = None, everyone: All = False) -> None:
     """Have a process log what each of its tasks is doing, within 10 s."""
     asked = "to log what it is doing"
-    _send(link, "TTIN", identity, everyone=everyone, asked=asked)
+    _send(link, Process.dump_threads, identity, everyone=everyone, asked=asked)
 
 
 def _send(
-    link: Link, signal: Signal, identity: str | None, *, everyone: bool, asked: str
+    link: Link, request: Request, identity: str | None, *, everyone: bool, asked: str
 ) -> None:
     if (identity is None) is not everyone:
         link.fail("give the identity of a process, or --all", code=MISUSED)
 
     async def send(redis: Redis) -> tuple[list[str], list[str]]:
-        seen = await read_processes(redis)
-        meant = [one for one in seen if everyone or one.identity == identity]
-        obeying = [one.identity for one in meant if one.obeys(signal)]
-        for one in obeying:
-            await send_signal(redis, one, signal)
-        return obeying, [one.identity for one in meant if one.identity not in obeying]
+        sent: list[str] = []
+        deaf: list[str] = []
+        for one in await ProcessSet(redis).read():
+            if everyone or one.identity == identity:
+                try:
+                    await request(one)
+                except ConfigError:
+                    deaf.append(one.identity)
+                else:
+                    sent.append(one.identity)
+        return sent, deaf
 
     sent, deaf = link.ask(send)
     if identity is not None and not sent:

@@ -6,11 +6,8 @@ from typing import Annotated
 
 import typer
 
-from kiq_trio._store.browsing import place_of_queue
 from kiq_trio._store.counting import QueueSummary, read_queues
-from kiq_trio._store.finding import Wanted
 from kiq_trio._store.removing import delete_queue
-from kiq_trio._store.tending import delete
 from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
 from kiq_trio.api import Queue
@@ -110,7 +107,9 @@ def clear_queue(link: Link, *, name: Name, yes: Yes = False) -> None:
     What comes meanwhile may stay. What runs, runs on.
     """
     confirm(link, f"Delete all jobs that wait in {name!r}?", yes=yes)
-    Toil(link, "deleted", delete).all_of([place_of_queue(name)], Wanted())
+    Toil(link, "deleted").all(
+        lambda redis, on_page: Queue(redis, name).delete_all(on_page=on_page)
+    )
 
 
 @queues.command("delete")
@@ -121,7 +120,9 @@ def delete_whole_queue(link: Link, *, name: Name, yes: Yes = False) -> None:
     A worker that serves it goes on to do so: the next job makes it anew.
     """
     confirm(link, f"Delete the queue {name!r} and all jobs in it?", yes=yes)
-    Toil(link, "deleted", delete).all_of([place_of_queue(name)], Wanted())
+    Toil(link, "deleted").all(
+        lambda redis, on_page: Queue(redis, name).delete_all(on_page=on_page)
+    )
     if not link.ask(lambda redis: delete_queue(redis, name)):
         link.fail(f"jobs came into {name!r} meanwhile: it is still there")
 

@@ -7,9 +7,8 @@ import typer
 from rich.console import Console, Group
 from rich.live import Live
 
-from kiq_trio._store.counting import Totals, read_totals
-from kiq_trio._store.watching import read_processes
 from kiq_trio._wire.client import Redis
+from kiq_trio.api import ProcessSet, Stats
 from kiq_trio.cli.answering import Column, Sheet, make_sheet, tell_span
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.describing import (
@@ -68,11 +67,11 @@ def stats(
         link.fail("; ".join(wrong))
 
 
-async def _read(redis: Redis) -> tuple[Totals, float | None]:
-    return await read_totals(redis), beat_age(await read_processes(redis))
+async def _read(redis: Redis) -> tuple[Stats, float | None]:
+    return await Stats.read(redis), beat_age(await ProcessSet(redis).read())
 
 
-def describe(totals: Totals, age: float | None) -> dict[str, Any]:
+def describe(totals: Stats, age: float | None) -> dict[str, Any]:
     """Return the fields of an answer."""
     return {
         **numbers_of(totals),
@@ -82,7 +81,7 @@ def describe(totals: Totals, age: float | None) -> dict[str, Any]:
     }
 
 
-def numbers_of(totals: Totals) -> dict[str, int]:
+def numbers_of(totals: Stats) -> dict[str, int]:
     """Return what is counted, by the name that people see."""
     return {
         "processed": totals.processed,
@@ -98,7 +97,7 @@ def numbers_of(totals: Totals) -> dict[str, int]:
     }
 
 
-def table_of(totals: Totals) -> Sheet:
+def table_of(totals: Stats) -> Sheet:
     """Return all numbers, one a line."""
     rows = [(name, f"{number:,}") for name, number in numbers_of(totals).items()]
     rows.append(("latency", tell_span(totals.latency)))
