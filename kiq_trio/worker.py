@@ -15,7 +15,7 @@ from kiq_trio._hints import Takers, read_hints
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.crontab import Crontab
 from kiq_trio.errors import ConfigError
-from kiq_trio.job import Job
+from kiq_trio.job import Job, revise
 from kiq_trio.options import OF_THE_WORKER, Options, make_options, payload_fields
 from kiq_trio.unique import make_token
 
@@ -69,6 +69,10 @@ class FunctionWorker(Generic[P, R]):
         self._fitting: set[tuple[type, ...]] = set()
         # Shared by all jobs of this worker, so it must not change.
         self._fields = MappingProxyType(payload_fields(options))
+        self._path = f"{name}: args"
+        self._blank = Job(
+            job_class=name, queue=options.queue, retry=options.retry, rest=self._fields
+        )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function itself."""
@@ -91,13 +95,10 @@ class FunctionWorker(Generic[P, R]):
         # Binding costs as much as all the rest, and is for names and for mistakes.
         is_plain = not kwargs and len(args) in self._arity
         bound = args if is_plain else self._bind(args, kwargs)
-        return Job(
-            job_class=self.name,
-            args=list(plain_args(bound, self._converter, f"{self.name}: args")),
-            queue=self.options.queue,
-            retry=self.options.retry,
-            rest=self._fields if self.options.unique_key is None else self._key(bound),
-        )
+        plain = list(plain_args(bound, self._converter, self._path))
+        if self.options.unique_key is None:
+            return revise(self._blank, args=plain)
+        return revise(self._blank, args=plain, rest=self._key(bound))
 
     def _key(self, args: tuple[Any, ...]) -> Mapping[str, Any]:
         """Return the fields of a job whose worker says what makes it unique."""

@@ -16,7 +16,7 @@ from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.errors import ConfigError, DecodeError
-from kiq_trio.job import Job
+from kiq_trio.job import Job, revise
 from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 
@@ -76,16 +76,7 @@ def stamp(
             _check_deadline(rest["kiq_deadline"], due_at)
     if rest.get("expires_in") is not None:
         _stamp_expiry(rest, now if due_at is None else due_at)
-    # Made anew: `attrs.evolve` takes longer than the rest of this function.
-    return Job(
-        job_class=job.job_class,
-        args=job.args,
-        queue=job.queue,
-        jid=job.jid or jid,
-        retry=job.retry,
-        at=due_at,
-        rest=rest,
-    )
+    return revise(job, jid=job.jid or jid, at=due_at, duplicate_of=None, rest=rest)
 
 
 def prepare(
