@@ -209,7 +209,7 @@ class NoJobError(KiqError, RuntimeError):
 
 @attrs.frozen(slots=False)
 class ServerUnfitError(KiqError):
-    """There is no Redis to be used: too old, evicting, a cluster, or not startable.
+    """There is no Redis to be used: too old, evicting, a cluster, or not to be trusted.
 
     Final: it is raised once, at the start, instead of being retried for ever.
     """

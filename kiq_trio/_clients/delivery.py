@@ -16,7 +16,7 @@ from redis.exceptions import (
 
 from kiq_trio._clients.clerks import Clerk
 from kiq_trio._clients.patience import Patience
-from kiq_trio._clients.steps import OUTAGES, Steps, ask, may_pass
+from kiq_trio._clients.steps import OUTAGES, Steps, ask, is_distrust, may_pass
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.lane import Lane
 from kiq_trio._store.enqueueing import (
@@ -136,7 +136,8 @@ class Delivery:
 
     def _failed(self, lane: Lane, error: Exception) -> None:
         self._refusals[lane] = error
-        if isinstance(error, OUTAGES) and not isinstance(error, _ANSWERS):
+        is_answer = isinstance(error, _ANSWERS) or is_distrust(error)
+        if isinstance(error, OUTAGES) and not is_answer:
             self._doubtful.add(lane)
         if not may_pass(error):
             self._drop(lane)

@@ -5,6 +5,7 @@ came instead; or it yields a pause, and is sent None once that is over. So one t
 serves those who block and those who await.
 """
 
+import ssl
 from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
 
@@ -57,7 +58,13 @@ def insist(command: Command, patience: Patience) -> Steps[Any]:
 def may_pass(error: Exception) -> bool:
     """Whether the same command may do better later."""
     # redis-py takes a wrong password for a lost connection.
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError) or is_distrust(error):
         return False
     is_outage = isinstance(error, OUTAGES)
     return is_outage or is_worth_retrying(error) or is_back_pressure(error)
+
+
+def is_distrust(error: Exception) -> bool:
+    """Whether we do not trust the server's certificate: it was sent nothing."""
+    # redis-py says it in no other way.
+    return isinstance(error.__context__, ssl.SSLCertVerificationError)

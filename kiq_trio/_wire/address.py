@@ -1,5 +1,6 @@
 """Where a Redis is, and how to be let in."""
 
+import logging
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -13,6 +14,7 @@ HostPort = tuple[str, int]
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
 _ESCAPES = "; a password's / ? # @ are written %2F %3F %23 %40"
+_logger = logging.getLogger("kiq_trio.redis")
 _CERT_REQS = ("none", "optional", "required")
 
 
@@ -25,6 +27,11 @@ class TLS:
     keyfile: str | None = None
     cert_reqs: str = "required"
     check_hostname: bool = True
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether nobody but the server that we mean is trusted."""
+        return self.check_hostname and self.cert_reqs != "none"
 
 
 @attrs.frozen(kw_only=True)
@@ -57,13 +64,20 @@ class Address:
             ConfigError: naming the part that cannot be read.
         """
         try:
-            return _read(url)
+            address = _read(url)
         except ConfigError:
             raise
         except ValueError as error:
             # What is quoted there may be the half of a password with a / in it.
             what = str(error).partition(" as ")[0]
             raise ConfigError(f"Redis URL: {what}{_ESCAPES}") from None
+        if address.tls is not None and not address.tls.is_checked:
+            _logger.warning(
+                "%s: the certificate is not checked, as its URL says: whoever is on "
+                "the way can read and change everything",
+                address,
+            )
+        return address
 
     def __str__(self) -> str:
         if self.path is not None:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from kiq_trio._wire.seam import Connection
 from kiq_trio._wire.slot import Command, NeverSentError, Slot
 from kiq_trio._wire.supervisor import Supervisor
+from kiq_trio.errors import ServerUnfitError
 
 # How long a cancelled task waits for its command to be unblocked, in seconds.
 GRACE = 1.0
@@ -59,7 +60,11 @@ class DedicatedLines:
             self._idle.clear()
         if self._idle:
             return self._idle.pop()
-        line: Connection = await self._nursery.start(self._host)
+        try:
+            line: Connection = await self._nursery.start(self._host)
+        except ServerUnfitError as error:
+            # It let us in before, so this is an outage like any other.
+            raise RedisConnectionError(str(error)) from error
         return line
 
     def _give_back(self, line: Connection, generation: int, replies: list[Any]) -> None:

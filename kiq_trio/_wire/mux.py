@@ -23,6 +23,7 @@ from kiq_trio._wire import _redispy
 from kiq_trio._wire._redispy import INCOMPLETE, Push
 from kiq_trio._wire.slot import Command, NeverSentError, Slot
 from kiq_trio._wire.transport import Transport
+from kiq_trio.errors import ServerUnfitError
 
 # Bytes that one step of a long write takes. A line that takes one step per
 # `command_timeout` is slow, but not dead.
@@ -31,6 +32,9 @@ STEP = 1 << 16
 # A silent line is looked at this many times before it is declared dead: a loop
 # that was itself blocked then gets to read what has come meanwhile.
 LOOKS = 4
+
+# How a line may end that is more than lost.
+_TOLD_AS_THEY_ARE = (RedisTimeoutError, ServerUnfitError)
 
 
 class SocketConnection:
@@ -162,6 +166,8 @@ class SocketConnection:
             self.abort(RedisConnectionError("the server closed the connection"))
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._lose(error)
+        except ServerUnfitError as error:
+            self.abort(error)
         except (_redispy.ProtocolError, TypeError) as error:
             # hiredis raises TypeError for a map it cannot make a dict of, and has
             # then lost its place.
@@ -235,7 +241,7 @@ def _make_loss(reason: BaseException, *, is_sent: bool) -> Exception:
     # Each waiter gets an error of its own: they grow tracebacks.
     if not is_sent:
         return NeverSentError(str(reason))
-    kind = type(reason) if isinstance(reason, RedisTimeoutError) else None
+    kind = type(reason) if isinstance(reason, _TOLD_AS_THEY_ARE) else None
     error = (kind or RedisConnectionError)(str(reason))
     error.__cause__ = reason
     return error

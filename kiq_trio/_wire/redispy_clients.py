@@ -1,5 +1,6 @@
 """redis-py's own clients, for those who do not run on Trio."""
 
+import ssl
 from typing import Any, TypeVar
 
 import redis
@@ -92,5 +93,6 @@ def _options(address: Address, timeout: float) -> dict[str, Any]:
             "ssl_keyfile": address.tls.keyfile,
             "ssl_cert_reqs": address.tls.cert_reqs,
             "ssl_check_hostname": address.tls.check_hostname,
+            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         }
     return options

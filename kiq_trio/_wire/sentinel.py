@@ -8,6 +8,7 @@ from kiq_trio._wire.address import Address, HostPort
 from kiq_trio._wire.line import open_line
 from kiq_trio._wire.slot import Command
 from kiq_trio._wire.transport import open_transport
+from kiq_trio.errors import ServerUnfitError
 
 
 async def find_primary(
@@ -20,18 +21,22 @@ async def find_primary(
 
     Raises:
         redis.exceptions.ConnectionError: none of them knows.
+        ServerUnfitError: with none of them we can agree on TLS.
     """
     complaints = []
+    kinds = set()
     for place in tuple(sentinels):
         try:
             primary = await _ask(address, place, command_timeout / len(sentinels))
-        except (OSError, RedisError) as error:
+        except (OSError, RedisError, ServerUnfitError) as error:
+            kinds.add(type(error))
             complaints.append(f"{place[0]}:{place[1]}: {error}")
         else:
             sentinels.remove(place)
             sentinels.insert(0, place)
             return primary
-    raise RedisConnectionError(
+    is_final = kinds == {ServerUnfitError}
+    raise (ServerUnfitError if is_final else RedisConnectionError)(
         f"no Sentinel knows the primary of {address.service!r}: "
         + "; ".join(complaints)
     )

@@ -1,15 +1,13 @@
-"""Bytes to and from a server: a plain socket, or a TLS stream."""
+"""Bytes to and from a server: by a plain socket, or through TLS."""
 
 import contextlib
 import socket
-import ssl
 from typing import Protocol
 
 import trio
 
-from kiq_trio._wire.address import TLS, Address, HostPort
-
-RECEIVE_SIZE = 65536
+from kiq_trio._wire.address import Address, HostPort
+from kiq_trio._wire.tls import RECEIVE_SIZE, secure
 
 
 class Transport(Protocol):
@@ -76,36 +74,12 @@ class SocketTransport:
             self._socket.close()
 
 
-class StreamTransport:
-    """A line through TLS, where nothing can be sent without waiting."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        self._stream = stream
-
-    def send_nowait(self, data: bytes) -> int:  # noqa: ARG002 - see the class.
-        """As `Transport.send_nowait`."""
-        return 0
-
-    async def send_all(self, data: bytes) -> None:
-        """As `Transport.send_all`."""
-        await self._stream.send_all(data)
-
-    async def receive(self) -> bytes:
-        """As `Transport.receive`."""
-        return bytes(await self._stream.receive_some(RECEIVE_SIZE))
-
-    async def aclose(self) -> None:
-        """As `Transport.aclose`."""
-        await trio.aclose_forcefully(self._stream)
-
-
 async def open_transport(address: Address, place: HostPort) -> Transport:
     """Connect to *place*, or to the address' Unix socket if it has one.
 
     Raises:
-        OSError: nobody is there, or TLS was refused, for the reason in its text.
+        OSError: nobody is there.
+        ServerUnfitError: TLS was refused, for the reason in its text.
     """
     if address.path is not None:
         return await _open_unix(address.path)
@@ -113,19 +87,7 @@ async def open_transport(address: Address, place: HostPort) -> Transport:
     stream = await trio.open_tcp_stream(host, port)
     if address.tls is None:
         return SocketTransport(socket.socket(fileno=stream.socket.detach()))
-    secure = trio.SSLStream(
-        stream, _make_context(address.tls), server_hostname=host, https_compatible=True
-    )
-    try:
-        await secure.do_handshake()
-    except trio.BrokenResourceError as error:
-        await trio.aclose_forcefully(secure)
-        # Trio's own error is empty; the reason is what it was raised from.
-        raise OSError(f"TLS with {host}:{port}: {error.__cause__}") from error
-    except BaseException:
-        await trio.aclose_forcefully(secure)
-        raise
-    return StreamTransport(secure)
+    return await secure(stream, address.tls, place)
 
 
 async def _open_unix(path: str) -> Transport:
@@ -136,13 +98,3 @@ async def _open_unix(path: str) -> Transport:
     finally:
         # Once detached there is nothing left to close.
         sock.close()
-
-
-def _make_context(tls: TLS) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_certs)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = tls.check_hostname and tls.cert_reqs != "none"
-    context.verify_mode = ssl.VerifyMode[f"CERT_{tls.cert_reqs.upper()}"]
-    if tls.certfile is not None:
-        context.load_cert_chain(tls.certfile, tls.keyfile)
-    return context
