@@ -21,6 +21,7 @@ FLOORS: dict[str, int] = {
     "_keeping": 1,
     "_mending": 1,
     "_repush": 1,
+    "_sayings": 1,
     "_wall_clock": 1,
     "_hints": 1,
     "_unwrapping": 1,
