@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from kiq_trio._faults import is_class_name
 from kiq_trio._store.measuring import Measure
 from kiq_trio.errors import UnknownWorkerError
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome
@@ -66,7 +67,10 @@ class Measures:
 
     def _of(self, name: str) -> Measure | None:
         measure = self.by_class.get(name)
-        # Sidekiq splits its fields at the bar.
-        if measure is None and "|" not in name and len(self.by_class) < _MOST_CLASSES:
+        if measure is None and len(self.by_class) < _MOST_CLASSES:
+            # The page prints it raw, links to it and splits its fields (wire.md §8.3),
+            # and what is wrapped is any text.
+            if not is_class_name(name):
+                return None
             measure = self.by_class[name] = Measure()
         return measure

@@ -47,8 +47,12 @@ def test_a_wrapped_job_counts_under_the_class_that_is_meant() -> None:
     assert list(measured(Succeeded(1.0), job)) == ["Mailer"]
 
 
-def test_a_name_that_sidekiq_would_split_is_left_out() -> None:
-    assert measured(Succeeded(1.0), Job(job_class="A|B")) == {}
+@pytest.mark.parametrize("name", ["A|B", "a/b", "<i>x", "x>"])
+def test_a_name_that_sidekiq_cannot_show_or_would_split_is_left_out(name: str) -> None:
+    wrapper = Job(job_class="Wrapper", rest={"wrapped": name})
+
+    assert measured(Succeeded(1.0), Job(job_class=name)) == {}
+    assert measured(Succeeded(1.0), wrapper) == {}
 
 
 def test_names_out_of_payloads_cannot_fill_the_memory() -> None:
