@@ -6,6 +6,7 @@ makes its `reschedule` run a job twice, NaN loses it.
 
 import json
 import math
+import re
 from collections.abc import Container, Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,10 @@ DEPTH_LIMIT = 100
 _raw = json.JSONDecoder(parse_int=str, parse_float=str)
 """Looks where values end, whatever they are."""
 
+DIGITS_LIMIT = 4_300
+"""Python reads no longer integers (`sys.set_int_max_str_digits`)."""
+
+_TOO_LONG = 10**DIGITS_LIMIT
 _INT64 = range(-(2**63), 2**64)
 # What orjson either writes as it is meant, or refuses.
 _WORDS = frozenset({str, int, bool, type(None)})
@@ -33,6 +38,10 @@ _WORDS = frozenset({str, int, bool, type(None)})
 # that run for 3 us in a usual payload; this takes 0.4.
 _LONG_DIGITS = b"0" * 19
 _ALL_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+# Texts are found to be left alone, then what Ruby spells in its own way.
+_TEXT_OR_FLOAT = re.compile(
+    r'"(?:[^"\\]++|\\.)*+"|(-?[\d.]+)e([+-]\d+)|-?\d{16}\.0(?!\d)'
+)
 
 
 def encode(value: Any) -> bytes:
@@ -56,15 +65,20 @@ def encode(value: Any) -> bytes:
 def _encode_with_care(value: Any) -> bytes:
     is_plain = check(value)
     try:
-        if _fast is not None and is_plain:
+        if not is_plain:
+            return _spell_as_ruby(_stdlib_text(value)).encode()
+        if _fast is not None:
             payload: bytes = _fast.dumps(value)
             return payload
-        return _stdlib_encode(value)
+        return _stdlib_text(value).encode()
     except UnicodeEncodeError as error:
         raise EncodeError("text", f"lone surrogate in {error.object!r}") from None
     except TypeError as error:
         # All that orjson still refuses here is text that is not Unicode.
         raise EncodeError("text", str(error)) from None
+    except ValueError as error:
+        # This Python may have been told to write fewer digits.
+        raise EncodeError("integer", str(error)) from None
 
 
 def decode(payload: bytes) -> Any:
@@ -84,7 +98,9 @@ def decode(payload: bytes) -> Any:
 
 
 def check(value: Any, path: str = "", depth: int = 0) -> bool:
-    """Refuse what JSON cannot say; answer whether every number fits 64 bits.
+    """Refuse what JSON cannot say; answer whether all of it is spelled alike by all.
+
+    It is not, if an integer does not fit 64 bits or a float may need an exponent.
 
     Raises:
         EncodeError: naming the path of the offending value.
@@ -93,10 +109,16 @@ def check(value: Any, path: str = "", depth: int = 0) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return value in _INT64
+        if value in _INT64:
+            return True
+        if -_TOO_LONG < value < _TOO_LONG:
+            return False
+        raise EncodeError(
+            path or "value", f"an integer of more than {DIGITS_LIMIT:,} digits"
+        )
     if kind is float:
         if math.isfinite(value):
-            return True
+            return _is_spelled_alike(value)
         raise EncodeError(path or "value", f"{value!r} is not a number in JSON")
     if depth >= DEPTH_LIMIT:
         raise EncodeError(path, f"nested deeper than {DEPTH_LIMIT} levels")
@@ -147,7 +169,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _is_usual(values: Iterable[Any], depth: int = 0) -> bool:
-    """Whether orjson writes *values* as they are meant, or refuses them.
+    """Whether orjson writes *values* as Ruby does, or refuses them.
 
     It is asked of every payload: so it names no place, and looks at exact types only.
     """
@@ -159,13 +181,18 @@ def _is_usual(values: Iterable[Any], depth: int = 0) -> bool:
             inner = value
         elif kind is dict:
             inner = value.values()
-        elif kind is float and math.isfinite(value):
+        elif kind is float and _is_spelled_alike(value):
             continue
         else:
             return False
         if depth + 1 >= DEPTH_LIMIT or not _is_usual(inner, depth + 1):
             return False
     return True
+
+
+def _is_spelled_alike(value: float) -> bool:
+    """Whether all write *value* in the same way: it needs no exponent anywhere."""
+    return 1e-4 <= abs(value) < 1e15 or value == 0
 
 
 def _check_container(value: Any, path: str, depth: int) -> bool:
@@ -188,11 +215,34 @@ def _check_container(value: Any, path: str, depth: int) -> bool:
     )
 
 
-def _stdlib_encode(value: Any) -> bytes:
-    text = json.dumps(
+def _stdlib_text(value: Any) -> str:
+    return json.dumps(
         value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=dict
     )
-    return text.encode()
+
+
+def _spell_as_ruby(text: str) -> str:
+    """Return JSON of the standard library's with its floats as Ruby spells them.
+
+    Both find the fewest digits that tell a float from all others, and an exponent has
+    two digits at least. But Ruby writes `1.0e+16` for Python's `1e+16`, and `1.0e+15`
+    for 1000000000000000.0.
+    """
+    return _TEXT_OR_FLOAT.sub(_respell, text)
+
+
+def _respell(found: re.Match[str]) -> str:
+    text = found[0]
+    if text[0] == '"':
+        return text
+    mantissa, exponent = found.groups()
+    if exponent is None:
+        # All of its 16 digits stand before the point.
+        mantissa, exponent = f"{float(text):.15e}".split("e")
+        mantissa = mantissa.rstrip("0")
+    if "." not in mantissa:
+        mantissa += "."
+    return f"{mantissa}{'' if mantissa[-1].isdigit() else '0'}e{exponent}"
 
 
 def _refuse_constant(name: str) -> Any:

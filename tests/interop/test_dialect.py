@@ -16,15 +16,9 @@ from tests.interop.console import Console
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-# Beyond these, every version of Ruby's JSON spells them its own way (wire.md §1.6).
-floats = st.floats(1e-4, 1e15, exclude_max=True) | st.just(0.0)
+floats = st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e14, 1e17)
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**200), 2**200)
-    | floats
-    | floats.map(lambda number: -number)
-    | texts,
+    st.none() | st.booleans() | st.integers(-(2**200), 2**200) | floats | texts,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
     ),

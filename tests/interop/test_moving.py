@@ -57,6 +57,19 @@ def test_theirs_moves_a_job_of_ours(cluster: Cluster, client: SyncClient) -> Non
     assert moved["jid"] == job.jid
 
 
+def test_theirs_puts_off_a_job_of_ours_by_the_bytes_that_ruby_writes(
+    cluster: Cluster, client: SyncClient, console: Console
+) -> None:
+    """With other bytes it would be there twice, and due at once (wire.md §1.6)."""
+    floats = [1e15, 1e16, 1.5e300, 9999999999999998.0, 0.0001, 1e-5, -1e-7, 1.5]
+    client.enqueue({**FIELDS, "args": floats}, in_=60)
+    before: Any = cluster.client.zrange("schedule", 0, -1)
+
+    console("Sidekiq::ScheduledSet.new.first.reschedule(Time.now.to_f + 7200)")
+
+    assert cluster.client.zrange("schedule", 0, -1) == before
+
+
 def test_ours_leaves_it_to_theirs_if_told_to(
     cluster: Cluster, client: SyncClient
 ) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiq_trio._fields import read_time, time_writer
 from kiq_trio.config import make_config
-from kiq_trio.encoder import encode
+from kiq_trio.encoder import decode, encode
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 from kiq_trio.job import Job
 from kiq_trio.worker import worker
@@ -80,9 +81,61 @@ def test_text_is_written_raw_and_without_spaces() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "spelled"),
+    [
+        (0.0001, "0.0001"),
+        (0.00001, "1.0e-05"),
+        (-1.5e-7, "-1.5e-07"),
+        (5e-324, "5.0e-324"),
+        (999999999999999.9, "999999999999999.9"),
+        (1e15, "1.0e+15"),
+        (-1234567890123450.0, "-1.23456789012345e+15"),
+        (1000000000000000.5, "1000000000000000.5"),
+        (9999999999999998.0, "9.999999999999998e+15"),
+        (1e16, "1.0e+16"),
+        (1.5e300, "1.5e+300"),
+        (-0.0, "-0.0"),
+    ],
+)
+def test_floats_are_spelled_as_ruby_spells_them(number: float, spelled: str) -> None:
+    text = '1e+16 "\\ 1000000000000000.0'
+
+    payload = encode({text: [text, number, 2**80, 7]}).decode()
+
+    said = json.dumps(text)
+    assert payload == f"{{{said}:[{said},{spelled},{2**80},7]}}"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_stays_what_it_is_in_rubys_spelling(number: float) -> None:
+    spelled = encode([number])
+
+    assert repr(decode(spelled)) == repr([number])
+
+
+def test_an_integer_may_have_as_many_digits_as_python_reads() -> None:
+    longest = 10**4_300 - 1
+
+    assert decode(encode([-longest])) == [-longest]
+    with pytest.raises(EncodeError, match="an integer of more than 4,300 digits"):
+        encode([longest + 1])
+
+
+def test_it_has_fewer_if_python_is_told_so() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(1_000)
+    try:
+        with pytest.raises(EncodeError, match="1000 digits"):
+            encode([10**2_000])
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+@pytest.mark.parametrize(
     ("args", "path"),
     [
         ([float("nan")], "A: args[0]"),
+        ([1, {"k": 1 << 20_000}], "A: args[1].k"),
         ([1, {"k": float("inf")}], "A: args[1].k"),
         ([{1: 2}], "A: args[0]"),
         ([b"bytes"], "A: args[0]"),
