@@ -24,10 +24,6 @@ LONGEST_RETRY_FOR = 1_000_000_000
 """Seconds; Sidekiq refuses more (wire.md §1.1)."""
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) is int or type(value) is float
-
-
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)
 
@@ -36,33 +32,11 @@ def _is_container(value: Any) -> bool:
     return isinstance(value, list | tuple | Mapping)
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int
-
-
-def _is_retry_for(value: Any) -> bool:
-    return _is_number(value) and value <= LONGEST_RETRY_FOR
-
-
 _LISTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "tags": (_is_list_of_texts, "a list of texts"),
     "cattr": (_is_container, "a list or an object"),
 }
 """What breaks the lists of jobs."""
-
-_SHOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "created_at": (_is_number, "a number"),
-    "failed_at": (_is_number, "a number"),
-    "retried_at": (_is_number, "a number"),
-    "discarded_at": (_is_number, "a number"),
-    "retry_count": (_is_count, "a whole number"),
-    "retry_for": (_is_retry_for, "a number of seconds, at most 1,000,000,000"),
-    "error_backtrace": (lambda value: isinstance(value, str), "text"),
-    "display_class": (lambda value: isinstance(value, str), "text"),
-}
-"""What breaks the page of a single job, or is refused by Sidekiq's client."""
-
-_DELICATE = frozenset({*_LISTED, *_SHOWN, "encrypt", "wrapped"})
 
 
 def find_fault(job: Job) -> str | None:
@@ -107,26 +81,6 @@ def _find_in_mail(wrapped: Any, arguments: Any) -> str | None:
     return None
 
 
-def find_own_fault(job: Job) -> str | None:
-    """Return what is wrong with a job that is said by our own program.
-
-    Stricter than `find_fault`: what others have written must go on as it is.
-    """
-    if not is_class_name(job.job_class):
-        return f"class must be a name without < > | /, got {job.job_class!r}"
-    rest = job.rest
-    # Nearly no job has any of them.
-    if job.args and _DELICATE.isdisjoint(rest):
-        return None
-    fault = find_fault(job) or _find(rest, _SHOWN)
-    if fault is not None:
-        return fault
-    tags = rest.get("tags")
-    if tags and _RAW_HTML.search("".join(tags)):
-        return f"tags must be texts without < and >, got {tags!r}"
-    return _find_missing(rest)
-
-
 def missing_times(fields: Mapping[str, Any], written: float) -> dict[str, float]:
     """Return the times of a failure that a payload lacks.
 
@@ -152,6 +106,11 @@ def is_class_name(name: str) -> bool:
     return _NO_CLASS.search(name) is None
 
 
+def is_plain(text: str) -> bool:
+    """Whether the UI, which does not escape *text*, prints it as it is."""
+    return "<" not in text and ">" not in text
+
+
 def plain(text: str) -> str:
     """Return *text* as the UI may print it, which does not escape it."""
     return _RAW_HTML.sub("", text)
@@ -164,15 +123,4 @@ def _find(
         value, (fits, what) = rest[name], rules[name]
         if value is not None and not fits(value):
             return f"{name} must be {what}, got {value!r}"
-    return None
-
-
-def _find_missing(rest: Mapping[str, Any]) -> str | None:
-    count = rest.get("retry_count")
-    if count is None:
-        return None
-    if rest.get("failed_at") is None:
-        return f"retry_count is {count!r}, and failed_at is missing"
-    if count > 0 and rest.get("retried_at") is None:
-        return f"retry_count is {count!r}, and retried_at is missing"
     return None

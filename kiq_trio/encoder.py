@@ -128,7 +128,7 @@ def check(value: Any, path: str = "", depth: int = 0) -> bool:
 def cut(payload: bytes, names: Container[str]) -> bytes:
     """Return the JSON object in *payload* without some fields; the rest to the byte.
 
-    What is written again may be spelled otherwise: `1.0e+16` as `1e+16`, an escape as
+    What is written again may be spelled otherwise: `1e+16` as `1.0e+16`, an escape as
     what it stands for.
 
     Raises:

@@ -42,6 +42,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from kiq_trio._faults import is_plain
 from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt, sole_leaf
 from kiq_trio._reporters.measuring import BUCKETS, Measuring
 from kiq_trio._version import __version__
@@ -194,6 +195,9 @@ def _inject(job: Job) -> Job:
     """Return *job* with the current span in its payload, if there is one."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
+    # Whoever called from outside may have sent any, and Sidekiq's UI prints it raw.
+    if not is_plain(carrier.get("tracestate", "")):
+        del carrier["tracestate"]
     if not carrier:
         return job
     # What it says of an earlier span must go: one may have state and the other none.

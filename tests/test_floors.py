@@ -17,6 +17,7 @@ FLOORS: dict[str, int] = {
     "_crontab_fields": 1,
     "_fields": 1,
     "_faults": 1,
+    "_own_faults": 1,
     "_plan": 1,
     "_keeping": 1,
     "_mending": 1,

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from kiq_trio._faults import find_own_fault
 from kiq_trio._fields import WriteTime, read_time, to_ms
+from kiq_trio._own_faults import find_own_fault
 from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
@@ -56,7 +56,7 @@ def stamp(
         raise ConfigError(
             f"jid must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.jid!r}"
         )
-    fault = find_own_fault(job)
+    fault = find_own_fault(job, write_time)
     if fault is not None:
         raise ConfigError(fault)
     # What is said here goes before what the job says of itself.
@@ -67,6 +67,8 @@ def stamp(
     rest: dict[str, Any] = {"created_at": written}
     if job.rest:
         rest.update(job.rest)
+        if rest["created_at"] is None:
+            rest["created_at"] = written
     if due_at is None:
         rest["enqueued_at"] = written
     else:

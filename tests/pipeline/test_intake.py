@@ -66,11 +66,11 @@ def test_a_mapping_may_say_when() -> None:
 
 
 def test_a_name_of_ones_own_and_the_time_of_creation_are_kept() -> None:
-    given = Job(job_class="A", jid="mine", rest={"created_at": 5})
+    given = Job(job_class="A", jid="mine", rest={"created_at": NOW - 5})
 
     job, _ = prepare(given, now=NOW, jid="other")
 
-    assert (job.jid, job.rest["created_at"]) == ("mine", 5)
+    assert (job.jid, job.rest["created_at"]) == ("mine", NOW - 5)
 
 
 @pytest.mark.parametrize(

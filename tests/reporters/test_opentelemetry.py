@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 import trio
 from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import (
+    TraceContextTextMapPropagator,
+)
 from trio.testing import MockClock
 
 import kiq_trio.opentelemetry
@@ -230,6 +234,21 @@ async def test_an_older_trace_leaves_nothing_in_a_job_that_is_enqueued_again(
     rest = Job.decode(payload).rest
     assert rest["traceparent"] != PARENT
     assert "tracestate" not in rest
+
+
+async def test_what_came_from_outside_with_html_in_it_is_no_part_of_a_payload(
+    autojump_clock: MockClock, make_kiq: KiqMaker, traces: Traces
+) -> None:
+    headers = {"traceparent": PARENT, "tracestate": "a=<script>"}
+    outside = attach(TraceContextTextMapPropagator().extract(headers))
+    try:
+        async with make_kiq(server=False, **traces.options) as kiq:
+            job = await kiq.enqueue(greet.new("x"))
+    finally:
+        detach(outside)
+
+    assert job.rest["traceparent"].split("-")[1] == PARENT.split("-")[1]
+    assert "tracestate" not in job.rest
 
 
 async def test_each_try_of_a_job_has_a_span_below_the_same(
