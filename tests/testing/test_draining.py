@@ -353,7 +353,8 @@ async def test_without_a_sandbox_a_daily_job_runs_for_a_year_in_no_time(
     assert all(
         later - sooner == pytest.approx(DAY, abs=60) for sooner, later in pairwise(ran)
     )
-    assert time.process_time() - used < 1
+    # A tick a minute would take half a minute; a slow machine takes a second without.
+    assert time.process_time() - used < 3
 
 
 async def test_without_a_sandbox_a_job_lives_through_all_retries_in_no_time(
