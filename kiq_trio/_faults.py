@@ -119,6 +119,8 @@ def plain(text: str) -> str:
 def _find(
     rest: Mapping[str, Any], rules: Mapping[str, tuple[Callable[[Any], bool], str]]
 ) -> str | None:
+    if rules.keys().isdisjoint(rest):
+        return None
     for name in rules.keys() & rest.keys():
         value, (fits, what) = rest[name], rules[name]
         if value is not None and not fits(value):

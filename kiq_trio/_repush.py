@@ -21,7 +21,7 @@ _GONE = frozenset({"at", "enqueued_at"})
 """What stands in no payload of `schedule` (wire.md §1.1, §2.4)."""
 
 
-@attrs.frozen
+@attrs.define
 class Repushed:
     """A payload on its way from a sorted set to a queue.
 
@@ -52,7 +52,8 @@ def repush(
         EncodeError: it cannot be written again in JSON that Ruby reads.
     """
     fields = _complete(_read(restore(payload)), payload, written)
-    fields.update(counted or {})
+    if counted:
+        fields.update(counted)
     fields["enqueued_at"] = written
     return Repushed(fields["queue"], encoder.encode(fields))
 

@@ -18,7 +18,7 @@ _NOWHERE = 0
 When: TypeAlias = Literal["due", "any"]
 
 
-@attrs.frozen
+@attrs.define
 class Move:
     """A member of a sorted set, and what becomes of it."""
 

@@ -3,7 +3,7 @@
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from kiq_trio._fields import WriteTime, to_ms
 from kiq_trio._keeping import restore
 from kiq_trio._services.stager import Stager
 from kiq_trio._wire.client import Redis
+from kiq_trio._wire.slot import Command
 from kiq_trio.job import Job
 from tests.conftest import EPOCH
 from tests.unkind import Fate, UnkindServer, touches
@@ -77,6 +78,55 @@ async def test_exactly_one_full_page_is_staged_too(
     await make_stager(redis, unkind).stage_all()
 
     assert len(await staged(redis)) == 200
+
+
+async def test_others_run_each_time_that_so_many_jobs_were_read(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    turns = 0
+    seen: list[int] = []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    def now() -> float:
+        # Asked once for each piece of what is due.
+        seen.append(turns)
+        return EPOCH
+
+    await schedule(redis, EPOCH - 60, *map(job, range(1_000)), key="schedule")
+    stager = make_stager(redis, unkind)
+    stager.now = now
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        await stager.stage_all()
+        nursery.cancel_scope.cancel()
+
+    assert len(seen) == 5
+    # Two pieces in a row may fall between two turns, in whatever order Trio runs us.
+    assert all(after > before for before, after in zip(seen, seen[2:], strict=False))
+
+
+async def test_thousands_of_jobs_take_few_round_trips(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    names = range(3_000)
+    await schedule(redis, EPOCH - 60, *map(job, names), key="schedule")
+    trips: list[int] = []
+
+    def note(commands: Sequence[Command]) -> Fate:
+        trips.append(len(commands))
+        return "delivered"
+
+    unkind.fate = note
+    await make_stager(redis, unkind).stage_all()
+
+    # One to look at a thousand and one to move them, and a few others.
+    assert len(trips) < 15
+    assert len(await staged(redis)) == len(names)
 
 
 async def test_a_staged_job_says_when_and_is_not_scheduled_any_more(
