@@ -1,6 +1,8 @@
 """The house is built in floors: what is below knows nothing of what is above."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +122,16 @@ def test_no_function_hides_an_import(module: Path) -> None:
     ]
 
     assert hidden == []
+
+
+def test_importing_us_brings_only_what_every_process_needs() -> None:
+    command = [sys.executable, "-c", "import sys, kiq_trio; print(*sys.modules)"]
+
+    names = subprocess.check_output(command, cwd=PACKAGE.parent, text=True)
+
+    packages = {name.partition(".")[0] for name in names.split()}
+    assert packages.isdisjoint({"fakeredis", "lupa", "valkey", "rich", "typer"})
+    assert "redis" in packages
 
 
 def test_only_one_module_knows_the_private_names_of_redis() -> None:

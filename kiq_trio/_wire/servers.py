@@ -3,18 +3,12 @@
 import os
 from collections.abc import Callable
 
+from kiq_trio import _wire
 from kiq_trio._wire.address import SCHEMES, Address
 from kiq_trio._wire.embedded import EmbeddedServer
 from kiq_trio._wire.remote import RemoteServer
 from kiq_trio._wire.seam import Server
 from kiq_trio.errors import ConfigError
-
-try:
-    from kiq_trio._wire.memory import MemoryServer
-except ModuleNotFoundError as error:  # pragma: no cover - without the extra.
-    if error.name not in {"fakeredis", "lupa"}:
-        raise
-    MemoryServer = None  # type: ignore[assignment,misc]  # asked for below.
 
 DEFAULT_URL = "redis://localhost:6379/0"
 
@@ -42,12 +36,23 @@ def server_from_url(
         # Not to be shown: what is no URL may be a password all the same.
         raise ConfigError("Redis URL: it has no scheme, such as redis://")
     if scheme == "memory":
-        if MemoryServer is None:  # pragma: no cover - without the extra.
-            raise ConfigError("memory:// needs fakeredis: install kiq-trio[memory]")
-        return MemoryServer(clock)
+        return _open_memory(clock)
     if scheme == "embedded":
         return EmbeddedServer.from_url(url)
     if scheme in SCHEMES:
         return RemoteServer(Address.from_url(url))
     allowed = ", ".join((*SCHEMES, "embedded", "memory"))
     raise ConfigError(f"Redis URL: scheme must be one of {allowed}, got {scheme!r}")
+
+
+def _open_memory(clock: Callable[[], float] | None) -> Server:
+    try:
+        memory = _wire.memory
+    except ModuleNotFoundError as error:
+        if error.name not in {"fakeredis", "lupa"}:
+            raise
+        raise ConfigError(
+            "memory:// needs fakeredis: install kiq-trio[memory]"
+        ) from None
+    server: Server = memory.MemoryServer(clock)
+    return server

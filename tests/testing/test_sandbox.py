@@ -9,8 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kiq_trio import IGNORE, ConfigError, Job, Kiq, NotRunningError, worker
-from kiq_trio._wire import servers
+from kiq_trio import IGNORE, ConfigError, Job, Kiq, NotRunningError, _wire, worker
 from kiq_trio.testing import Sandbox
 from tests.testing.jobs import make_kiq, report, welcome
 
@@ -33,7 +32,11 @@ async def test_nothing_is_connected_whatever_the_url_says(
 async def test_who_lacks_the_extra_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(servers, "MemoryServer", None)
+    def lack(name: str) -> Any:
+        raise ModuleNotFoundError(f"for {name}", name="fakeredis")
+
+    monkeypatch.delattr(_wire, "memory", raising=False)
+    monkeypatch.setattr(_wire, "__getattr__", lack)
 
     with pytest.raises(ConfigError, match=r"install kiq-trio\[memory\]"):
         async with make_kiq().sandboxed():
