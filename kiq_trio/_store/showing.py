@@ -1,9 +1,11 @@
 """Showing ourselves to Sidekiq's Web UI, and hearing what it asks of us."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import attrs
+import trio
 
 from kiq_trio._store.doubt import find_error, persist, raise_first
 from kiq_trio._store.keys import (
@@ -13,6 +15,7 @@ from kiq_trio._store.keys import (
     stat_key,
     work_key,
 )
+from kiq_trio._store.paging import PAGE
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Argument, Command
 
@@ -35,8 +38,8 @@ class Heartbeat:
     rss: int
     """Memory in KiB."""
     quiet: bool
-    work: Mapping[str, bytes]
-    """Running jobs: any unique text to JSON, prepared by the caller."""
+    work: Iterable[tuple[str, bytes]]
+    """Running jobs: any unique text and JSON, prepared by the caller when asked for."""
     day: str
     """The day of UTC to count jobs for: `2026-11-22`."""
     processed: int = 0
@@ -54,11 +57,13 @@ class Answer:
         signals: what the UI's buttons ask for, one at most: it has left Redis.
         uncounted: how many jobs, and failed ones of them, no counter has taken.
         error: what was refused, if anything. All else is shown.
+        rtt: how many seconds it took to answer.
     """
 
     signals: list[str]
     uncounted: tuple[int, int]
     error: Exception | None
+    rtt: float = attrs.field(default=0.0, eq=False)
 
 
 async def show(redis: Redis, heartbeat: Heartbeat) -> Answer:
@@ -67,18 +72,29 @@ async def show(redis: Redis, heartbeat: Heartbeat) -> Answer:
     Not to be repeated, or its counts would be added twice; only what is answered to
     be uncounted may be told again. It is only display, nothing depends on it.
 
+    Thousands of running jobs go page by page before the rest, and others run in
+    between; until the last page has come, a reader finds a part of them.
+
     Raises:
         redis.exceptions.RedisError: no answer. It may be shown or not.
     """
-    commands = [*_stats(heartbeat), *_work(heartbeat), *_process(heartbeat)]
+    refused: Exception | None = None
+    pages = _work(heartbeat)
+    work = next(pages)
+    for page in pages:
+        answers = await redis.send(work)
+        refused = refused or find_error(_flatten(answers))
+        work = page
+    commands = [*_stats(heartbeat), *work, *_process(heartbeat)]
+    asked_at = trio.current_time()
     *replies, signal = await redis.send(
         [*commands, ("RPOP", signals_key(heartbeat.identity))]
     )
-    in_transactions = [part for reply in replies for part in _parts(reply)]
     return Answer(
         signals=[signal.decode(errors="replace")] if isinstance(signal, bytes) else [],
         uncounted=_find_uncounted(heartbeat, iter(replies)),
-        error=find_error([*replies, *in_transactions, signal]),
+        error=refused or find_error([*_flatten(replies), signal]),
+        rtt=trio.current_time() - asked_at,
     )
 
 
@@ -97,9 +113,13 @@ def _find_uncounted(heartbeat: Heartbeat, replies: Iterator[Any]) -> tuple[int, 
     return processed, failed
 
 
-def _parts(reply: Any) -> list[Any]:
-    # What EXEC answers is a list, in which an error is one answer among others.
-    return reply if isinstance(reply, list) else []
+def _flatten(replies: list[Any]) -> list[Any]:
+    """Return *replies* and what is in them.
+
+    What EXEC answers is a list, in which an error is one answer among others.
+    """
+    parts = [part for one in replies if isinstance(one, list) for part in one]
+    return [*replies, *parts]
 
 
 async def hide(redis: Redis, identity: str) -> None:
@@ -125,19 +145,27 @@ def _stats(heartbeat: Heartbeat) -> list[Command]:
     return commands
 
 
-def _work(heartbeat: Heartbeat) -> list[Command]:
+def _work(heartbeat: Heartbeat) -> Iterator[list[Command]]:
+    """Go through the transactions that show what runs; there is always one."""
     keys = [work_key(heartbeat.identity)]
     if heartbeat.sidekiq < 7:
         # Which of both is read depends on the minor version.
         keys.append(old_work_key(heartbeat.identity))
-    fields: list[Argument] = []
-    for thread, payload in heartbeat.work.items():
-        fields += (thread, payload)
-    commands: list[Command] = [("MULTI",), ("UNLINK", *keys)]
-    if fields:
-        for key in keys:
-            commands += (("HSET", key, *fields), ("EXPIRE", key, _SHOWN_FOR))
-    return [*commands, ("EXEC",)]
+    runs = iter(heartbeat.work)
+    page = list(islice(runs, PAGE))
+    yield [("MULTI",), ("UNLINK", *keys), *_put(keys, page), ("EXEC",)]
+    while page := list(islice(runs, PAGE)):
+        yield [("MULTI",), *_put(keys, page), ("EXEC",)]
+
+
+def _put(keys: list[str], page: list[tuple[str, bytes]]) -> list[Command]:
+    if not page:
+        return []
+    fields: list[Argument] = [part for run in page for part in run]
+    commands: list[Command] = []
+    for key in keys:
+        commands += (("HSET", key, *fields), ("EXPIRE", key, _SHOWN_FOR))
+    return commands
 
 
 def _process(heartbeat: Heartbeat) -> list[Command]:

@@ -61,9 +61,12 @@ def beat(sidekiq: int, **counts: int) -> Heartbeat:
         rtt_us=74,
         rss=27936,
         quiet=False,
-        work={
-            "8d2": _describe_run(Run(delivery, began=12.9), 1795318240.0, 1795318240.0)
-        },
+        work=[
+            (
+                "8d2",
+                _describe_run(Run(delivery, began=12.9), 1795318240.0, 1795318240.0),
+            )
+        ],
         day="2026-11-22",
         sidekiq=sidekiq,
         **counts,

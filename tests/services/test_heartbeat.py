@@ -214,6 +214,46 @@ async def test_what_a_full_redis_does_not_count_is_told_once_it_does(
     assert await redis.raw("KEYS", "j|*") != []
 
 
+def run_many(show: Show) -> None:
+    """Let so many jobs run that it takes several writes to show them."""
+    for number in range(500):
+        delivery = Delivery(f"low.1.{number}", "low", b'{"class":"A"}', NAME)
+        show.ledger.running[f"low-{number}"] = Run(delivery)
+
+
+async def test_a_line_lost_while_many_jobs_are_shown_counts_nothing_twice(
+    autojump_clock: MockClock, show: Show, unkind: UnkindServer
+) -> None:
+    run_many(show)
+    show.ledger.processed, show.ledger.failed = 5, 2
+    unkind.fate = lambda commands: (
+        "reply lost" if any("low-200" in one for one in commands) else "delivered"
+    )
+    await show.heart.beat()
+    unkind.fate = lambda _: "delivered"
+    await trio.sleep(10)
+    assert await show.stat("processed") == 0
+    await show.heart.beat()
+
+    assert (await show.stat("processed"), await show.stat("failed")) == (5, 2)
+    assert len(await show.hash(f"{NAME}:work")) == 500
+
+
+async def test_one_refusal_among_many_running_jobs_is_logged_and_no_more(
+    autojump_clock: MockClock,
+    show: Show,
+    unkind: UnkindServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_many(show)
+    refusal = OutOfMemoryError("OOM command not allowed")
+    unkind.refusal = lambda command: refusal if "low-0" in command else None
+    await show.heart.beat()
+
+    assert caplog.text.count("Sidekiq's UI does not show us: OOM") == 1
+    assert len(await show.hash(f"{NAME}:work")) == 300
+
+
 @pytest.mark.parametrize("signal", ["TSTP", "TERM", "TTIN"])
 async def test_a_button_is_obeyed_at_the_next_beat_one_at_a_time(
     autojump_clock: MockClock, show: Show, redis: Redis, signal: str

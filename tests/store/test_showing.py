@@ -1,7 +1,12 @@
+from collections import Counter
+from collections.abc import Iterator
+
 import attrs
 import pytest
+import trio
 from redis.exceptions import ResponseError
 
+from kiq_trio._store.paging import PAGE
 from kiq_trio._store.replies import read_pairs
 from kiq_trio._store.showing import Answer, Heartbeat, hide, show
 from kiq_trio._store.watching import read_running
@@ -17,7 +22,7 @@ HEARTBEAT = Heartbeat(
     rtt_us=74,
     rss=27_936,
     quiet=False,
-    work={"1": b'{"queue":"mail"}'},
+    work=[("1", b'{"queue":"mail"}')],
     day="2026-11-22",
     processed=5,
     failed=2,
@@ -55,9 +60,37 @@ async def test_quiet_is_told_in_lower_case(redis: Redis) -> None:
 
 async def test_work_that_is_done_is_shown_no_longer(redis: Redis) -> None:
     await show(redis, HEARTBEAT)
-    await show(redis, attrs.evolve(HEARTBEAT, work={}))
+    await show(redis, attrs.evolve(HEARTBEAT, work=[]))
 
     assert await redis.raw("EXISTS", f"{ME}:work") == 0
+
+
+async def test_others_run_while_thousands_of_running_jobs_are_shown(
+    redis: Redis,
+) -> None:
+    turns, seen = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    def work() -> Iterator[tuple[str, bytes]]:
+        for number in range(2_000):
+            seen.append(turns)
+            yield str(number), b"{}"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        answer = await show(redis, attrs.evolve(HEARTBEAT, work=work()))
+        nursery.cancel_scope.cancel()
+
+    assert max(Counter(seen).values()) <= 3 * PAGE
+    assert answer.error is None
+    assert len(await shown(redis, f"{ME}:work")) == 2_000
+    assert await redis.raw("TTL", f"{ME}:work") == 60
+    assert (await shown(redis, ME))[b"busy"] == b"1"
 
 
 async def test_jobs_are_counted_in_all_and_by_day(redis: Redis) -> None:
