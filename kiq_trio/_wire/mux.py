@@ -21,13 +21,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from kiq_trio._wire import _redispy
 from kiq_trio._wire._redispy import INCOMPLETE, Push
+from kiq_trio._wire.signs import STEP, Signs
 from kiq_trio._wire.slot import Command, NeverSentError, Slot
 from kiq_trio._wire.transport import Transport
 from kiq_trio.errors import ServerUnfitError
-
-# Bytes that one step of a long write takes. A line that takes one step per
-# `command_timeout` is slow, but not dead.
-STEP = 1 << 16
 
 # A silent line is looked at this many times before it is declared dead: a loop
 # that was itself blocked then gets to read what has come meanwhile.
@@ -51,8 +48,7 @@ class SocketConnection:
         # How many slots at the end of the line have all their bytes in the outbox.
         self._unsent = 0
         self._woken = 0
-        self._was_heard = False
-        self._has_moved = False
+        self._signs = Signs()
         self._fatal: Exception | None = None
         self._flusher: trio.lowlevel.Task | None = None
         self._scope = trio.CancelScope()
@@ -145,20 +141,20 @@ class SocketConnection:
     async def _send_all(self, data: bytes) -> None:
         for start in range(0, len(data), STEP):
             await self._transport.send_all(data[start : start + STEP])
-            self._has_moved = True
+            self._signs.has_moved = True
         # What the system takes at once says nothing about the other end: only a
         # write that is still under way when we look is a sign of life.
-        self._has_moved = False
+        self._signs.has_moved = False
 
     def _stop_flusher(self, _: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
         self._flusher = None
         return trio.lowlevel.Abort.SUCCEEDED
 
     async def _read_forever(self) -> None:
-        reader, receive = self._reader, self._transport.receive
+        reader, receive, signs = self._reader, self._transport.receive, self._signs
         try:
             while data := await receive():
-                self._was_heard = True
+                signs.heard += len(data)
                 reader.feed(data)
                 self._woken = self._fill_slots()
                 if self._fatal is not None:
@@ -207,10 +203,9 @@ class SocketConnection:
         async with trio.open_nursery() as nursery:
             while True:
                 await trio.sleep(pause)
-                is_alive = self._was_heard or self._has_moved
+                is_alive = self._signs.look(self._slots)
                 silent = 0 if is_alive or not self._slots else silent + 1
                 idle = 0 if is_alive or self._slots else idle + 1
-                self._was_heard = self._has_moved = False
                 if silent and silent * pause >= self._patience():
                     self.abort(
                         RedisTimeoutError(f"no reply for {self._patience():g} s")

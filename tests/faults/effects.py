@@ -1,5 +1,6 @@
 """What jobs do to the world: lines in a file, which no fault of Redis can undo."""
 
+import math
 import os
 import time
 from collections import Counter, defaultdict
@@ -30,23 +31,29 @@ class Effects:
     def end(self, jid: str, run: str) -> None:
         self._write(jid, run, "end")
 
+    def stop(self, jid: str, run: str) -> None:
+        """Write that a run is over that has not come to its end."""
+        self._write(jid, run, "stop")
+
     def _write(self, jid: str, run: str, what: str) -> None:
         # One write, so a process that is killed leaves a line or none.
         line = f"{jid} {run} {what} {time.monotonic():.6f}\n"
         os.write(self._fd, line.encode())
 
 
-@attrs.frozen
+@attrs.define
 class Run:
     """One run of a job.
 
     Attributes:
         pid: the process it was in.
         began: when, on the system's steady clock.
+        stopped: when it was over, for ever if nobody wrote it down.
     """
 
     pid: int
     began: float
+    stopped: float = math.inf
 
 
 @attrs.define
@@ -60,6 +67,7 @@ class History:
 
     runs: dict[str, list[Run]] = attrs.field(factory=lambda: defaultdict(list))
     ended: Counter[str] = attrs.field(factory=Counter)
+    _named: dict[str, Run] = attrs.field(factory=dict)
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> "History":
@@ -82,8 +90,11 @@ class History:
         return max(map(len, self.runs.values()), default=0)
 
     def _add(self, line: str) -> None:
-        jid, run, what, at = line.split()
-        if what == "end":
-            self.ended[jid] += 1
+        jid, name, what, at = line.split()
+        if what == "begin":
+            run = Run(int(name.partition(".")[0]), float(at))
+            self.runs[jid].append(run)
+            self._named[name] = run
         else:
-            self.runs[jid].append(Run(int(run.partition(".")[0]), float(at)))
+            self._named[name].stopped = float(at)
+            self.ended[jid] += what == "end"

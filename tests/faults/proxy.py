@@ -135,6 +135,7 @@ class Line:
     client: Way
     server: Way
     asked: deque[Asked] = attrs.field(factory=deque)
+    _is_over: bool = False
     _answering: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def run(self) -> None:
@@ -146,6 +147,16 @@ class Line:
         finally:
             self.client.close()
             self.server.close()
+
+    def end(self, *, politely: bool = True) -> None:
+        """Close or reset it; what is behind has no way to go any more."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if politely:
+            self.client.close()
+        else:
+            self.client.reset()
 
     async def answer(self) -> None:
         """Give the answers of our own that are next."""
@@ -198,8 +209,9 @@ class Line:
     async def _suffer(self, fate: Fate, passage: Passage) -> None:
         # Whoever it is for may be gone. That does not end the line: a command that
         # comes behind it may still be held, and reach Redis.
-        with suppress(*GONE):
-            await fate(passage)
+        if not self._is_over:
+            with suppress(*GONE):
+                await fate(passage)
 
 
 @asynccontextmanager

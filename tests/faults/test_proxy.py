@@ -172,15 +172,19 @@ async def test_a_line_is_cut_after_so_many_bytes(
 
 
 @pytest.mark.server
-async def test_a_command_that_is_cut_is_not_run(
+async def test_a_command_that_is_cut_is_not_run_nor_is_what_is_behind(
     proxy: Proxy, stream: trio.SocketStream, real_server: RealServer
 ) -> None:
     proxy.on_request = befalls(cut_after(20), "SET")
-    await stream.send_all(b"*3\r\n$3\r\nSET\r\n$3\r\ncut\r\n$1\r\n1\r\n")
+    cut, behind = (
+        b"*3\r\n$3\r\nSET\r\n$3\r\n%b\r\n$1\r\n1\r\n" % name
+        for name in (b"cut", b"end")
+    )
+    await stream.send_all(cut + behind)
 
     assert await receive(stream, within=5) == b""
     with real_server.client() as client:
-        assert client.get("cut") is None
+        assert client.mget("cut", "end") == [None, None]
 
 
 @pytest.mark.server

@@ -31,6 +31,16 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
         await trio.sleep(seconds)
         effects.end(jid, run)
 
+    @worker(exclusive=True)
+    async def alone(jid: str, seconds: float) -> None:
+        run = effects.begin(jid)
+        try:
+            await trio.sleep(seconds)
+        except trio.Cancelled:
+            effects.stop(jid, run)
+            raise
+        effects.end(jid, run)
+
     @worker()
     async def block(jid: str, seconds: float) -> None:
         run = effects.begin(jid)
@@ -62,7 +72,7 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
         await trio.sleep(seconds)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return [nap, block, thread, flaky, doomed, fatal]
+    return [nap, alone, block, thread, flaky, doomed, fatal]
 
 
 def make_job(kind: str, seconds: float, *, queue: str = "default") -> Job:

@@ -1,4 +1,4 @@
-"""A line that is slow but moves is not given up; one on which nothing moves is."""
+"""A line that is slow but moves is not given up; one that hardly moves is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +9,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from trio.testing import MockClock
 
 from kiq_trio._background import open_service_nursery
-from kiq_trio._wire.mux import STEP, SocketConnection
+from kiq_trio._wire.mux import SocketConnection
+from kiq_trio._wire.signs import STEP
 
 COMMAND_TIMEOUT = 1.0
 STEPS = 100
@@ -106,6 +107,58 @@ async def test_what_the_system_takes_at_once_is_no_sign_of_life(
 
     assert not scope.cancelled_caught
     assert trio.current_time() <= 1.5 * COMMAND_TIMEOUT
+
+
+async def test_a_long_reply_may_take_its_time_if_it_comes_in_steps(
+    autojump_clock: MockClock,
+) -> None:
+    line = Line(at_once)
+    async with connected(line) as connection:
+        slot = connection.submit([("GET", "key")])
+        await line.reply.send(b"$%d\r\n" % (10 * STEP))
+        for _ in range(20):
+            await trio.sleep(COMMAND_TIMEOUT / 3)
+            await line.reply.send(bytes(STEP // 2))
+        await line.reply.send(b"\r\n")
+
+        assert await slot.wait() == [bytes(10 * STEP)]
+
+
+async def test_a_reply_that_trickles_is_as_good_as_none(
+    autojump_clock: MockClock,
+) -> None:
+    line = Line(at_once)
+    async with connected(line) as connection, trio.open_nursery() as nursery:
+        nursery.start_soon(trickle, line)
+        await trio.sleep(COMMAND_TIMEOUT)
+        slot = connection.submit([("GET", "key")])
+        asked_at = trio.current_time()
+        with pytest.raises(RedisTimeoutError, match="no reply for 1 s"):
+            await slot.wait()
+        nursery.cancel_scope.cancel()
+
+    assert trio.current_time() - asked_at <= 1.5 * COMMAND_TIMEOUT
+
+
+async def trickle(line: Line) -> None:
+    await trio.sleep(COMMAND_TIMEOUT)
+    await line.reply.send(b"$1000000\r\n")
+    while True:
+        await trio.sleep(COMMAND_TIMEOUT / 10)
+        await line.reply.send(b"x")
+
+
+async def test_many_replies_one_after_the_other_are_signs_of_life(
+    autojump_clock: MockClock,
+) -> None:
+    line = Line(at_once)
+    async with connected(line) as connection:
+        slot = connection.submit([("PING",)] * 20)
+        for _ in range(20):
+            await trio.sleep(COMMAND_TIMEOUT / 2)
+            await line.reply.send(b"+PONG\r\n")
+
+        assert await slot.wait() == [b"PONG"] * 20
 
 
 async def write_for_ever(connection: SocketConnection) -> None:
