@@ -4,10 +4,11 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import attrs
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio import worker
 from kiq_trio._background import background
@@ -129,6 +130,33 @@ async def test_jobs_that_never_pause_let_others_run_in_between(
 
         assert any(0 < count < 50 for count in seen)
         assert await work.held() == 0
+
+
+async def test_others_run_while_thousands_of_consumers_start(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    seen: list[int] = [0]
+
+    async with working(redis, consumers=2_000) as work:
+        while seen[-1] < 2_000:
+            await trio.lowlevel.checkpoint()
+            seen.append(len(work.ledger.tasks))
+
+    assert max(after - before for before, after in pairwise(seen)) <= 200
+
+
+async def test_a_crew_that_is_resized_while_it_starts_has_as_many_as_it_should(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    async with working(redis, consumers=1_000) as work:
+        await trio.lowlevel.checkpoint()
+        assert len(work.ledger.tasks) < 1_000
+        work.crew.resize(1_300)
+        work.crew.resize(1_200)
+        await wait_all_tasks_blocked()
+
+        assert len(work.ledger.tasks) == len(work.crew.consumers) == 1_200
+        assert work.crew.size == 1_200
 
 
 async def test_a_job_in_the_hands_of_a_consumer_that_pauses_is_given_back(
