@@ -55,7 +55,7 @@ class Enqueuing(Configured):
         Raises:
             BufferFull: there is no room in memory, and `on_full` is "raise".
             ConfigError: the time, the queue or the jid cannot be.
-            EncodeError: an argument is not JSON.
+            EncodeError: an argument is not JSON, or the job is too large.
             NotRunningError: the block was left before Redis had the job, which
                 may or may not be stored.
             QueueFull: the queue holds its `max_size`, and `on_full` is "raise".
@@ -84,7 +84,7 @@ class Enqueuing(Configured):
             BufferFull: there is no room, because Redis is away or slow.
             ConfigError: the time, the queue or the jid cannot be, or a client
                 middleware waits for something, which it cannot do here.
-            EncodeError: an argument is not JSON.
+            EncodeError: an argument is not JSON, or the job is too large.
         """
         job = _limit(job, deadline)
         chain = self.config.client_middleware
@@ -170,10 +170,18 @@ class Enqueuing(Configured):
     ) -> list[tuple[Job, Entry]]:
         """Return *jobs* as they will be stored, and what the buffer stores."""
         now, config = self._now(), self.config
-        write_time, jids = config.write_time, make_jids(len(jobs))
+        write_time, limit = config.write_time, config.payload_limit
         prepared = [
-            prepare(job, now=now, jid=jid, in_=in_, at=at, write_time=write_time)
-            for job, jid in zip(jobs, jids, strict=True)
+            prepare(
+                job,
+                now=now,
+                jid=jid,
+                in_=in_,
+                at=at,
+                write_time=write_time,
+                limit=limit,
+            )
+            for job, jid in zip(jobs, make_jids(len(jobs)), strict=True)
         ]
         for made, entry in prepared:
             entry.may_wait = config.may_wait(made.queue)

@@ -65,7 +65,7 @@ def find_in_envelope(job_class: Any, args: Any, wrapped: Any) -> str | None:
     if not wrapped and first not in MAILERS:
         return None
     if not isinstance(first, Mapping):
-        return f"args must hold the envelope of Active Job, got {first!r}"
+        return f"args must hold the envelope of Active Job, got {_kind(first)}"
     return _find_in_mail(wrapped, first.get("arguments"))
 
 
@@ -74,11 +74,16 @@ def _find_in_mail(wrapped: Any, arguments: Any) -> str | None:
     if wrapped not in MAILERS:
         return None
     if not isinstance(arguments, list | tuple):
-        return f"arguments of {wrapped} must be a list, got {arguments!r}"
+        return f"arguments of {wrapped} must be a list, got {_kind(arguments)}"
     has_its_own = len(arguments) > _MAIL and isinstance(arguments[_MAIL], Mapping)
     if wrapped == MAILERS[1] and not has_its_own:
-        return f"arguments of {wrapped} lack those of the mail, got {arguments!r}"
+        return f"arguments of {wrapped} lack those of the mail"
     return None
+
+
+def _kind(value: Any) -> str:
+    """Return what *value* is: it belongs to a job, and a log is to hold none of it."""
+    return f"something of type {type(value).__name__}"
 
 
 def missing_times(fields: Mapping[str, Any], written: float) -> dict[str, float]:

@@ -22,6 +22,7 @@ from kiq_trio._pipeline.ledger import Ledger
 from kiq_trio._pipeline.producer import Producer
 from kiq_trio._pipeline.recalls import Recall, Recalls
 from kiq_trio._pipeline.runner import Runner
+from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._services.leadership import Leadership
@@ -137,6 +138,7 @@ def build_plant(
         "settler": settler,
         "broadcast": broadcast,
         "ledger": ledger,
+        "longest": 2 * config.payload_limit,
         "gate": Gate(tools.now, recalls, Closed(config.closed, config.write_time)),
         "failures": Failures(
             workers=config.workers,
@@ -228,5 +230,9 @@ async def _name_the_deaf(scope: trio.CancelScope, stop: Stop, ledger: Ledger) ->
     for run in list(ledger.running.values()):
         logger.error(
             "still waiting for a job that does not hear its cancellation: %s",
-            run.delivery.payload.decode(errors="replace")[:200],
+            _name(run),
         )
+
+
+def _name(run: Run) -> str:
+    return f"{run.job.jid} ({run.job.job_class})" if run.job is not None else "?"

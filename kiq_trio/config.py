@@ -23,6 +23,7 @@ from kiq_trio._conversions import (
 )
 from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio.errors import ConfigError
+from kiq_trio.job import PAYLOAD_LIMIT
 from kiq_trio.middleware import ClientMiddleware, ServerMiddleware
 from kiq_trio.options import Mourner
 from kiq_trio.periodic import Periodic, gather
@@ -61,6 +62,9 @@ class Config:
         flush_interval: how long `enqueue_nowait` gathers jobs for one flush.
         buffer_limit: how many jobs may wait in memory for Redis; those for a queue
             that is full, or that Redis refuses, count for that queue alone.
+        payload_limit: bytes of a job, as it is stored, that `enqueue` takes at most.
+            One of more than twice that, whoever wrote it, is buried without being
+            read: what is in between may have grown by its failures.
         on_full: what `enqueue` does when a queue holds its `max_size`, or the buffer
             its `buffer_limit`: "wait" for room, or "raise" `QueueFull` or `BufferFull`.
         pool_size: how many connections may wait for jobs, one per queue.
@@ -120,6 +124,9 @@ class Config:
         default=0.01, converter=to_seconds, validator=at_least(0)
     )
     buffer_limit: int = attrs.field(default=10_000, validator=at_least(1, whole=True))
+    payload_limit: int = attrs.field(
+        default=PAYLOAD_LIMIT, validator=at_least(1, whole=True)
+    )
     on_full: OnFull = attrs.field(default="wait", validator=one_of(ON_FULL))
     pool_size: int = attrs.field(default=5, validator=at_least(0, whole=True))
     threads: int | None = attrs.field(

@@ -72,7 +72,8 @@ def _encode_with_care(value: Any) -> bytes:
             return payload
         return _stdlib_text(value).encode()
     except UnicodeEncodeError as error:
-        raise EncodeError("text", f"lone surrogate in {error.object!r}") from None
+        half = error.object[error.start]
+        raise EncodeError("text", f"lone surrogate, {half!r}") from None
     except TypeError as error:
         # All that orjson still refuses here is text that is not Unicode.
         raise EncodeError("text", str(error)) from None
@@ -92,9 +93,17 @@ def decode(payload: bytes) -> Any:
             _ALL_DIGITS_ALIKE
         ):
             return _fast.loads(payload)
-        return json.loads(payload.decode(), parse_constant=_refuse_constant)
+        return _decode_with_care(payload)
     except (ValueError, RecursionError) as error:
         raise DecodeError(str(error)) from error
+
+
+def _decode_with_care(payload: bytes) -> Any:
+    value = _careful.decode(payload.decode())
+    if b"\\u" in payload:
+        # Half a character, which nobody could write again; orjson looks by itself.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def check(value: Any, path: str = "", depth: int = 0) -> bool:
@@ -247,3 +256,14 @@ def _respell(found: re.Match[str]) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    raise ValueError("a number is too large to be one")
+
+
+# As strict as orjson: what can be read can be written again.
+_careful = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_float)

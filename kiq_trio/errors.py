@@ -58,7 +58,7 @@ class NoPerformError(ConfigError, AttributeError):
 
 @attrs.frozen(slots=False)
 class EncodeError(KiqError, ValueError):
-    """A job holds something that JSON cannot say; the caller's mistake.
+    """A job holds something that JSON cannot say, or too much; the caller's mistake.
 
     Raised by the call that was given the job: no other job is affected.
     """

@@ -19,6 +19,12 @@ None, which only other writers of the queue leave behind, means: as the worker
 that runs the job says.
 """
 
+PAYLOAD_LIMIT = 1 << 20
+"""Bytes of a job that are usually stored at most.
+
+Read, a byte of JSON becomes up to 24 bytes of objects, while everything else waits.
+"""
+
 
 # Without slots: one is made for every job that runs, and setting eight slots of what
 # is frozen takes 1 µs longer.
@@ -114,11 +120,11 @@ class Job(Sayings):
         given = rest.pop("retry", None)
         at = rest.pop("at", None)
         if type(job_class) is not str or not job_class:
-            raise DecodeError(f"class is {job_class!r}, not the name of a worker")
+            raise DecodeError(f"class is {_tell(job_class)}, not the name of a worker")
         if args is None:
             args = ()
         elif type(args) is not list and type(args) is not tuple:
-            raise DecodeError(f"args is {args!r}, not an array")
+            raise DecodeError(f"args is {_tell(args)}, not an array")
         retry = given if type(given) is bool else read_retry(given)
         # What is not taken as it stands is only read so, and written as it was.
         if retry is not given:
@@ -208,6 +214,11 @@ def revise(job: Job, **own: Any) -> Job:
     revised = object.__new__(type(job))
     revised.__dict__.update(job.__dict__, **own)
     return revised
+
+
+def _tell(value: Any) -> str:
+    """Return what *value* is, for a log: what it says may be a secret, or long."""
+    return repr(value) if value in (None, "", []) else f"of type {type(value).__name__}"
 
 
 _ATTRIBUTES = {field.name for field in attrs.fields(Job)} - {"rest"}

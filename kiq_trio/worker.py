@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -29,6 +30,9 @@ _POSITIONAL = (
 )
 
 
+_NAME = re.compile(r"[!-~]+")
+"""What has one spelling only, so that no two names look alike."""
+
 _MOST_FITTING = 100
 """So many kinds of arguments a worker remembers: those of a job may be any."""
 
@@ -49,10 +53,11 @@ class FunctionWorker(Generic[P, R]):
     def __init__(
         self, function: Callable[P, R], *, name: str, options: Options
     ) -> None:
-        if not is_class_name(name):
+        if not (_NAME.fullmatch(name) and is_class_name(name)):
             # Sidekiq's UI does not escape it, and splits it (wire.md §8.3).
             raise ConfigError(
-                f"the name of a worker must be without < > | /, got {name!r}"
+                "the name of a worker must be without < > | / and spaces, in ASCII, "
+                f"got {name!r}"
             )
         # First, for it brings along whatever attributes the function has.
         functools.update_wrapper(self, function)

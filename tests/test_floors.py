@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "kiq_trio"
 FLOORS: dict[str, int] = {
     "_version": 0,
     "_background": 0,
+    "_printing": 0,
     "errors": 0,
     "_checks": 1,
     "_conversions": 1,

@@ -15,7 +15,7 @@ from kiq_trio._clients.steps import Steps
 from kiq_trio._pipeline.intake import Moment
 from kiq_trio._pipeline.passing import around_storing
 from kiq_trio._wire.redispy_clients import make_asyncio, with_sentinels
-from kiq_trio.job import Job
+from kiq_trio.job import PAYLOAD_LIMIT, Job
 from kiq_trio.middleware import ClientMiddleware
 from kiq_trio.queue import OnFull, Queue
 from kiq_trio.spans import Span
@@ -51,6 +51,8 @@ class AsyncioClient:
         client_middleware: as for a `Kiq`: async functions of `(job, call_next)`,
             which may wait for what asyncio knows.
         sidekiq: the oldest Sidekiq that shares this Redis: 8, 7 or 6.
+        payload_limit: how many bytes a job may have; not more than those who run it
+            take.
 
     Raises:
         ConfigError: an argument cannot work.
@@ -65,8 +67,11 @@ class AsyncioClient:
         timeout: Span | None = 10.0,
         client_middleware: Sequence[ClientMiddleware] = (),
         sidekiq: int = 8,
+        payload_limit: int = PAYLOAD_LIMIT,
     ) -> None:
-        self._desk = Desk(queues, on_full, timeout, client_middleware, sidekiq)
+        self._desk = Desk(
+            queues, on_full, timeout, client_middleware, sidekiq, payload_limit
+        )
         self._is_ours = redis is None or isinstance(redis, str)
         self._turns = asyncio.Semaphore(_MOST_AT_ONCE)
         self._redis: Any
@@ -100,7 +105,7 @@ class AsyncioClient:
 
         Raises:
             ConfigError: a time, the queue or the jid cannot be.
-            EncodeError: an argument is not JSON.
+            EncodeError: an argument is not JSON, or the job is too large.
             QueueFull: the queue holds its `max_size`; the job is not stored.
             UnknownOutcomeError: Redis was away for `timeout`; the job may be stored.
             redis.exceptions.RedisError: Redis refuses the job, which is not stored.

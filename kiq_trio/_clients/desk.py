@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from kiq_trio._checks import one_of
+from kiq_trio._checks import at_least, one_of
 from kiq_trio._clients.clerks import Clerks
 from kiq_trio._clients.delivery import Delivery
 from kiq_trio._clients.patience import Patience
@@ -21,7 +21,7 @@ from kiq_trio._pipeline.intake import Moment, hold_to, prepare, read_job, stamp
 from kiq_trio._store.keys import unique_key
 from kiq_trio._store.scripts import RELEASE
 from kiq_trio.errors import ConfigError
-from kiq_trio.job import Job
+from kiq_trio.job import PAYLOAD_LIMIT, Job
 from kiq_trio.middleware import ClientMiddleware, check_middleware
 from kiq_trio.queue import ON_FULL, OnFull, Queue, make_queues
 from kiq_trio.spans import Span, check_span
@@ -60,6 +60,7 @@ class Desk:
         middleware: what is around the storing of a job, the outermost first.
         clock: returns the epoch seconds to stamp jobs with.
         sidekiq: how times are written, as in `kiq_trio.config.Config`.
+        payload_limit: how many bytes a job may have, as there.
         monotonic: returns the seconds to measure with.
         random: returns chance, from 0 up to 1.
     """
@@ -69,6 +70,9 @@ class Desk:
     timeout: float = attrs.field(converter=_check_timeout)
     middleware: tuple[ClientMiddleware, ...] = attrs.field(converter=_check_middleware)
     sidekiq: int = attrs.field(default=8, validator=one_of(SIDEKIQS))
+    payload_limit: int = attrs.field(
+        default=PAYLOAD_LIMIT, validator=at_least(1, whole=True)
+    )
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
@@ -139,6 +143,7 @@ class Desk:
             in_=in_,
             at=at,
             write_time=self._write_time,
+            limit=self.payload_limit,
         )
         known = self.queues.get(made.queue)
         own = known.on_full if known is not None else None

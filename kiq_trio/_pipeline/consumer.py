@@ -25,7 +25,7 @@ from kiq_trio.events import (
     Started,
     Succeeded,
 )
-from kiq_trio.job import Job
+from kiq_trio.job import PAYLOAD_LIMIT, Job
 from kiq_trio.unique import is_released_at_start, lock_of
 
 logger = logging.getLogger("kiq_trio.consumer")
@@ -47,6 +47,7 @@ class Consumer:
         ledger: knows what is running.
         failures: finds the next place of what did not succeed.
         gate: knows which jobs are not to be run.
+        longest: bytes of a payload that are read at most.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Consumer:
     ledger: Ledger
     failures: Failures
     gate: Gate
+    longest: int = 2 * PAYLOAD_LIMIT
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
     _is_dismissed: bool = attrs.field(default=False, init=False)
@@ -126,8 +128,12 @@ class Consumer:
             raise
 
     async def _work(self, run: Run) -> None:
+        payload = run.delivery.payload
+        if len(payload) > self.longest:
+            self._bury_unread(run)
+            return
         try:
-            job = run.job = Job.decode(run.delivery.payload)
+            job = run.job = Job.decode(payload)
         except DecodeError as error:
             self._bury(run, error)
             return
@@ -198,6 +204,18 @@ class Consumer:
         lock = lock_of(job)
         if lock is not None:
             await self.settler.release(lock)
+
+    def _bury_unread(self, run: Run) -> None:
+        """Read nothing so large: that would take long, and many times its memory."""
+        delivery = run.delivery
+        logger.error(
+            "queue %s held a payload of %s bytes; it is in the dead set now, unread "
+            "(payload_limit)",
+            delivery.queue,
+            f"{len(delivery.payload):,}",
+        )
+        run.settlement = Kill(self.ledger.now(), delivery.payload)
+        self.settler.add(run)
 
     def _bury(self, run: Run, error: DecodeError) -> None:
         delivery = run.delivery

@@ -15,8 +15,8 @@ from kiq_trio._own_faults import find_own_fault
 from kiq_trio._pipeline.claiming import claim
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
-from kiq_trio.errors import ConfigError, DecodeError
-from kiq_trio.job import Job, revise
+from kiq_trio.errors import ConfigError, DecodeError, EncodeError
+from kiq_trio.job import PAYLOAD_LIMIT, Job, revise
 from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 
@@ -89,6 +89,7 @@ def prepare(
     in_: Span | None = None,
     at: Moment | None = None,
     write_time: WriteTime = to_ms,
+    limit: int = PAYLOAD_LIMIT,
 ) -> tuple[Job, Entry]:
     """Return *given* as it will be stored, and what the buffer stores.
 
@@ -99,11 +100,12 @@ def prepare(
         in_: start it so much later.
         at: start it then; what is past starts now.
         write_time: how our Sidekiq writes times.
+        limit: how many bytes it may have.
 
     Raises:
         ConfigError: the time, the queue or the jid cannot be, or what is said of
             its uniqueness.
-        EncodeError: an argument is not JSON.
+        EncodeError: an argument is not JSON, or there is too much of it.
     """
     job = stamp(given, now=now, jid=jid, in_=in_, at=at, write_time=write_time)
     args = plain_args(job.args, CONVERTER, f"{job.job_class}: args")
@@ -114,7 +116,13 @@ def prepare(
     if job.rest.get("unique_for") is not None:
         job, lock = claim(job, now)
     queue = job.queue if job.at is None else None
-    return job, Entry(job.jid, queue, job.encode(), job.at or 0.0, lock)
+    payload = job.encode()
+    if len(payload) > limit:
+        raise EncodeError(
+            f"{job.job_class}: args",
+            f"the job has {len(payload):,} bytes, payload_limit allows {limit:,}",
+        )
+    return job, Entry(job.jid, queue, payload, job.at or 0.0, lock)
 
 
 def make_jids(count: int) -> list[str]:

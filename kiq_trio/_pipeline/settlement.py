@@ -26,7 +26,7 @@ from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlemen
 from kiq_trio._unwrapping import pack_lines
 from kiq_trio.events import Aborted, Failed, Interrupted, Outcome, Snoozed, Succeeded
 from kiq_trio.job import Job, Retries
-from kiq_trio.spans import is_span
+from kiq_trio.spans import FAR, is_span
 from kiq_trio.unique import Lock, is_released_at_start, lock_of
 from kiq_trio.verdicts import DISCARD, KILL, Wish
 
@@ -186,9 +186,10 @@ def retry_limit(retry: Retries) -> int | None:
 def retry_delay(count: int, random: Callable[[], float]) -> float:
     """Return seconds until the retry after failure number *count*, from 0.
 
-    Sidekiq 8's formula: the chance spreads jobs that failed together.
+    Sidekiq 8's formula: the chance spreads jobs that failed together. After ten
+    years, which are the 133rd retry, nobody waits for longer.
     """
-    return count**4 + 15 + int(random() * 10 * (count + 1))
+    return min(count**4 + 15 + int(random() * 10 * (count + 1)), FAR)
 
 
 def record_failure(job: Job, error: BaseException, written: float) -> Job:

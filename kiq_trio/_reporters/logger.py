@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kiq_trio import encoder
+from kiq_trio._printing import printable, printable_json
 from kiq_trio._reporters.tracebacks import write_traceback
 from kiq_trio.config import LogFormat
 from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Snoozed, Started
@@ -85,7 +86,7 @@ _NAMES = {
 
 
 def _to_json(fields: dict[str, Any]) -> str:
-    return encoder.encode(fields).decode()
+    return printable_json(encoder.encode(fields).decode())
 
 
 def _to_sentence(fields: dict[str, Any]) -> str:
@@ -100,19 +101,19 @@ def _to_sentence(fields: dict[str, Any]) -> str:
         line += f", retry {count}"
     told = [fields[name] for name in ("reason", "detail", "message") if name in fields]
     # Whatever an error or a name holds, a line is a line.
-    line = " ".join(", ".join([line, *told]).split())
+    line = printable(" ".join(", ".join([line, *told]).split()))
     below = fields.get("traceback", "").splitlines()
     # Indented, so that none of them can pass for a line of the log.
-    return "\n".join([line, *(f"    {one}" for one in below)])
+    return "\n".join([line, *(f"    {printable(one)}" for one in below)])
 
 
 def _fields(event: str, job: Job) -> dict[str, Any]:
     return {
         "source": "kiq",
         "event": event,
-        "jid": job.jid,
-        "queue": job.queue,
-        "worker": job.job_class,
+        "jid": job.jid[:_FIELD_LIMIT],
+        "queue": job.queue[:_FIELD_LIMIT],
+        "worker": job.job_class[:_FIELD_LIMIT],
     }
 
 

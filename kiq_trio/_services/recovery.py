@@ -16,6 +16,8 @@ from kiq_trio.unique import lock_of
 POISON_LIMIT = 3
 POISON_WINDOW = 72 * 3600.0
 STAMPS = "kiq_recovered"
+LONGEST = 16 << 20
+"""Bytes of a payload that are read here at most, whatever consumers may read."""
 
 
 def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
@@ -26,6 +28,8 @@ def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
     if not held.queue:
         payload = give_up(held.payload, write_time(now))
         return Rescued(held, payload, to_dead=True)
+    if len(held.payload) > LONGEST:
+        return Rescued(held, held.payload)
     try:
         return _stamp(held, Job.decode(held.payload), now, write_time)
     except (DecodeError, EncodeError):

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kiq_trio._printing import printable
+
 Kind: TypeAlias = Literal["id", "number", "text"]
 
 _WIDEST = 1_000_000
@@ -130,19 +132,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return value
-
-
-def printable(value: Any) -> str:
-    """Return *value* as one line of text that a terminal does not obey."""
-    text = "" if value is None else str(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        char
-        if char.isprintable()
-        else char.encode("unicode_escape", "replace").decode()
-        for char in text
-    )
 
 
 def is_watched() -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from kiq_trio import encoder
+from kiq_trio._printing import printable
 from kiq_trio.api import (
     JobRecord,
     Process,
@@ -13,7 +14,7 @@ from kiq_trio.api import (
     SortedEntry,
     Work,
 )
-from kiq_trio.cli.answering import Column, Sheet, make_sheet, printable, tell_span
+from kiq_trio.cli.answering import Column, Sheet, make_sheet, tell_span
 from kiq_trio.errors import EncodeError
 from kiq_trio.job import Job
 

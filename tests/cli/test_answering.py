@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from kiq_trio._printing import printable
 from kiq_trio.cli.answering import (
     Column,
     Sheet,
     make_sheet,
     print_json,
     print_sheet,
-    printable,
     tell_span,
 )
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kiq_trio._printing import printable
 from kiq_trio.cli import cluster_checks, server_checks
-from kiq_trio.cli.answering import printable
 from kiq_trio.cli.diagnosis import Finding, Verdict, diagnose, examine, worst
 from kiq_trio.cli.ending import FAILED
 from kiq_trio.cli.link import Link, linked

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
+from kiq_trio._printing import printable
 from kiq_trio._store.cancelling import Whereabouts
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.seam import Server
@@ -23,7 +24,6 @@ from kiq_trio.api import (
     Work,
     WorkSet,
 )
-from kiq_trio.cli.answering import printable
 from kiq_trio.cli.asking import Yes, confirm
 from kiq_trio.cli.connecting import Patience, Sidekiq
 from kiq_trio.cli.describing import (

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from kiq_trio._printing import printable
 from kiq_trio._wire.client import Redis
-from kiq_trio.cli.answering import printable
 from kiq_trio.cli.connecting import Patience
 from kiq_trio.cli.ending import FAILED
 from kiq_trio.cli.gathering import Gathered, gather_dumps
