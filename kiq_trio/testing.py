@@ -13,6 +13,7 @@ same as a block. A sandbox needs the extra `memory`, and so does a `FaultyServer
 """
 
 from kiq_trio._sandbox.draining import Drained, EndlessDrainError
+from kiq_trio._sandbox.idempotence import World, assert_idempotent
 from kiq_trio._sandbox.matching import Meant
 from kiq_trio._sandbox.performing import perform
 from kiq_trio._sandbox.sandbox import Sandbox, Sight
@@ -27,6 +28,8 @@ __all__ = [
     "Meant",
     "Sandbox",
     "Sight",
+    "World",
+    "assert_idempotent",
     "by_chance",
     "perform",
 ]

@@ -123,6 +123,7 @@ def ask(request: urllib.request.Request) -> Any:
 @pytest.mark.parametrize(
     "module",
     [
+        "test_billing.py",
         "test_jobs.py",
         "test_shop.py",
         pytest.param("test_flask_app.py", marks=pytest.mark.server),

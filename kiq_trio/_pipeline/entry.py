@@ -62,7 +62,7 @@ class Entry:
         payload: what is stored.
         score: when it is due, in epoch seconds, if it goes to the schedule.
         lock: what it must get to be stored, if it is unique.
-        ticket: who waits for it, if anybody.
+        ticket: who waits for it, if anybody; who was cancelled after it was sent, too.
         may_wait: whether it stays here while its queue is full.
         duplicate_of: the jid of the job that kept it out, if one did.
     """

@@ -70,6 +70,7 @@ class Lanes(dict[str | None, TroubledLane]):
         for entry in entries:
             lane = self.get(entry.queue)
             if lane is not None and lane.withdraw(entry):
+                entry.ticket = None
                 self._release(1)
                 if not lane:
                     del self[entry.queue]

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
+import trio
 
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.entry import Entry
@@ -82,7 +83,12 @@ class RecordingBuffer(Buffer):
     async def put(self, entries: Sequence[Entry]) -> None:
         """Store *entries* and note them."""
         if self.journal.perform is None:
-            await super().put(entries)
+            try:
+                await super().put(entries)
+            except trio.Cancelled:
+                # What was sent is stored, though nobody heard of it.
+                self.journal.note([one for one in entries if one.ticket is not None])
+                raise
             self.journal.note(entries)
         else:
             self.put_nowait(entries)

@@ -77,6 +77,25 @@ async def test_a_job_that_was_refused_is_not_recorded() -> None:
         sandbox.refute_enqueued()
 
 
+async def test_what_is_recorded_of_the_cancelled_is_what_is_stored() -> None:
+    found = set()
+    for moment in range(8):
+        kiq = make_kiq()
+        async with kiq.sandboxed() as sandbox:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(kiq.enqueue, welcome.new(1))
+                for _ in range(moment):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+            await kiq.flush()
+            stored = await kiq.redis.raw("LLEN", "queue:mail")
+
+            assert len(sandbox.enqueued()) == stored
+            found.add(stored)
+
+    assert found == {0, 1}
+
+
 async def test_nothing_is_run_in_a_sandbox(autojump_clock: MockClock) -> None:
     ran: list[int] = []
 
