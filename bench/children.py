@@ -5,7 +5,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,12 @@ async def open_child(*arguments: str) -> AsyncIterator[Child]:
             await process.wait()
 
 
-async def run(command: list[str]) -> tuple[float, float]:
+async def run(
+    command: list[str], environment: Mapping[str, str] | None = None
+) -> tuple[float, float]:
     """Run *command* to its end; return the seconds it took, and those of CPU."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    await trio.run_process(command, cwd=ROOT)
+    await trio.run_process(command, cwd=ROOT, env=environment)
     seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
