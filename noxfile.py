@@ -55,3 +55,27 @@ def bench_peers(session: nox.Session) -> None:
     """Measure beside other systems, each in an environment of its own."""
     session.install("-e", ".[all]")
     session.run("python", "-m", "bench.peers", *session.posargs)
+
+
+SMALL = ["--jobs", "50000", "--worker-kills", "50", "--server-kills", "5"]
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Break everything for real, in less than ten minutes."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-s", "-m", "faults", "tests/faults", *session.posargs)
+    session.run("python", "-m", "tests.faults.million", *SMALL)
+
+
+@nox.session(name="faults-long", default=False)
+def faults_long(session: nox.Session) -> None:
+    """Break everything for long; `-- million` is one million jobs and nothing else."""
+    session.install("-e", ".[test]")
+    chosen = session.posargs[:1] == ["million"]
+    if not chosen:
+        long = {"KIQ_TRIO_FAULTS": "long"}
+        command = ("pytest", "-s", "-m", "faults", "tests/faults")
+        session.run(*command, *session.posargs, env=long)
+    million = session.posargs[1:] if chosen else []
+    session.run("python", "-m", "tests.faults.million", *million)

@@ -127,12 +127,13 @@ def befalls(fate: Fate, *names: str, times: float = math.inf) -> Callable[..., F
 def one_of(fates: Mapping[Fate, float], rng: random.Random) -> Callable[..., Fate]:
     """Return a rule that chooses by chance; the rest of 1 is delivered.
 
-    Greetings are left alone: of so many commands hardly one would come through.
+    Greetings are left alone: of so many commands hardly one would come through. So
+    is the frame of a transaction, which Redis leaves whenever it refuses a part.
     """
     names, odds = [*fates, delivered], [*fates.values(), 1 - sum(fates.values())]
 
     def choose(command: Command, _: bytes = b"") -> Fate:
-        if name_of(command) in {"HELLO", "SCRIPT"}:
+        if name_of(command) in {"HELLO", "SCRIPT", "MULTI", "EXEC"}:
             return delivered
         return rng.choices(names, odds)[0]
 

@@ -1,0 +1,43 @@
+"""The million, made small, keeps its bounds; and it would tell if it did not."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from tests.faults.herd import ROOT
+from tests.faults.million import Campaign, show
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.server
+def test_some_thousand_jobs_keep_the_bounds_of_the_million() -> None:
+    sizes = ["--jobs", "8000", "--worker-kills", "8", "--server-kills", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.million", *sizes],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| lost | 0 | 0 |" in done.stdout
+
+
+def test_every_kill_has_its_moment_before_the_last_job() -> None:
+    deeds = list(Campaign(1000, 30, 3, random.Random(1)).deeds())
+    moments = [moment for moment, _ in deeds]
+
+    assert sorted(deed for _, deed in deeds) == ["server"] * 3 + ["worker"] * 30
+    assert moments == sorted(moments)
+    assert moments[-1] < 1000
+
+
+def test_a_bound_that_is_missed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show([("jobs", 10, None), ("lost", 0, 0)])
+    assert not show([("lost", 1, 0), ("jobs", 10_000, None)])
+    assert "| jobs | 10,000 |  |\n\nNOT every bound is kept" in capsys.readouterr().out
