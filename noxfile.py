@@ -79,3 +79,10 @@ def faults_long(session: nox.Session) -> None:
         session.run(*command, *session.posargs, env=long)
     million = session.posargs[1:] if chosen else []
     session.run("python", "-m", "tests.faults.million", *million)
+
+
+@nox.session(name="faults-peers", default=False)
+def faults_peers(session: nox.Session) -> None:
+    """Kill a worker, ours and theirs: how long until its job runs again."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "bench.peers.kill", *session.posargs)

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ PLOTS = {
 def make(found: Mapping[str, Any]) -> dict[str, str]:
     """Return the files of the page by their names, from what was measured."""
     tables = {n: Table.from_json(table) for n, table in found["tables"].items()}
-    judged = tables | {"peers": _peers(found.get("peers", []))}
+    judged = dict(tables)
+    if "peers" in found:
+        judged["peers"] = Table.from_json(found["peers"])
     files = {
         f"{name}.svg": draw(title, _bars(tables[name].rows, key), base=base)
         for name, (title, key, base) in PLOTS.items()
@@ -48,16 +50,6 @@ def make(found: Mapping[str, Any]) -> dict[str, str]:
 
 def _bars(rows: Mapping[str, Row], key: str) -> dict[str, float]:
     return {name: row[key] for name, row in rows.items() if key in row}
-
-
-def _peers(found: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what `bench.peers` says; whoever could not be measured is not in it."""
-    rows = {
-        row["peer"]["name"]: {"cpu_us": row["client_us"]}
-        for row in found
-        if "client_us" in row
-    }
-    return Table("Peers", "", rows)
 
 
 def _conditions(conditions: Mapping[str, str]) -> str:
@@ -86,12 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.page", description=__doc__)
     parser.add_argument("found", type=Path, nargs="?", default=FOUND)
     parser.add_argument(
-        "--peers", type=Path, help="what `bench.peers --json` wrote, for their goals"
+        "--peers", type=Path, help="what `bench.peers` wrote, for their goals"
     )
     options = parser.parse_args()
     found = json.loads(options.found.read_text())
     if options.peers is not None:
-        found["peers"] = json.loads(options.peers.read_text())["peers"]
+        found["peers"] = json.loads(options.peers.read_text())["tables"]["drain"]
     write(found, FOUND.parent)
 
 

@@ -92,8 +92,7 @@ class Table:
     def markdown(self) -> str:
         """Return it for a page."""
         head, *rows = self.cells()
-        rule = ["---", *("--:" for _ in head[1:])]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+        return lines_of(head, rows, figures=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON says it."""
@@ -110,3 +109,12 @@ class Table:
 
 def _cell(key: str, row: Row) -> str:
     return format(row[key], COLUMNS[key][1]) if key in row else ""
+
+
+def lines_of(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, figures: bool = False
+) -> str:
+    """Return a table in Markdown; *figures* stand to the right."""
+    rest = "--:" if figures else "---"
+    rule = ["---", *(rest for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.clock import Rounds, Sample, interleave, medians
+from bench.clock import Rounds, Row, Sample, interleave, medians
 from bench.due import Gaps
 from bench.goals import GOALS, Goal, figure
 from bench.groups import GROUPS, known
@@ -183,18 +183,17 @@ def test_the_page_is_what_its_json_makes() -> None:
 
 
 def test_a_peer_that_failed_is_a_goal_not_measured() -> None:
-    found = json.loads(FOUND.read_text()) | {
-        "peers": [
-            {"peer": {"name": "kiq_trio"}, "client_us": 10},
-            {"peer": {"name": "dramatiq"}, "client_us": 160},
-            {"peer": {"name": "sidekiq"}, "reason": "there is no Ruby"},
-        ]
+    rows: dict[str, Row] = {
+        "kiq_trio": {"cpu_us": 10, "ratio": 1},
+        "dramatiq": {"cpu_us": 160, "ratio": 16.5},
     }
+    peers = Table("Draining", "", rows).to_json()
 
-    page = make(found)["tables.md"]
+    page = make(json.loads(FOUND.read_text()) | {"peers": peers})["tables.md"]
 
-    assert "| CPU of a job on dramatiq, in ours | ≥ 15.00 | 16.00 | held |" in page
-    assert "| CPU of a job on Sidekiq, in ours | ≥ 3.00 |  | not measured |" in page
+    assert "| CPU of a job on dramatiq, in ours | ≥ 15.00 | 16.50 | held |" in page
+    assert "| CPU of a job on Sidekiq 6, in ours | ≥ 3.00 |  | not measured |" in page
+    assert "in another run, in ours | ≥ 3.00 | 9.50 | held |" in page
 
 
 def test_every_figure_on_the_page_has_a_column() -> None:

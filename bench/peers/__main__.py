@@ -1,52 +1,38 @@
 """Measure kiq_trio beside its peers: `python -m bench.peers [--only dramatiq,rq]`."""
 
 import argparse
-import functools
 import json
 import logging
-import os
-import platform
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trio
 
-from bench.peers.catalogue import PEERS, Peer, choose
+from bench.conditions import describe
+from bench.peers import page
+from bench.peers.catalogue import CONCURRENCY, PEERS, choose
 from bench.peers.environments import default_cache
-from bench.peers.runner import Bench, Row
-from bench.peers.table import render, to_json
+from bench.peers.runner import Bench
 from bench.server import open_server
-from kiq_trio._wire.client import open_redis
-from kiq_trio._wire.servers import server_from_url
 
 
-async def measure(
-    peers: Sequence[Peer], *, jobs: int, rounds: int, cache: Path, timeout: float
-) -> tuple[str, list[Row]]:
-    """Measure *peers* on a server of our own; return the conditions and the rows."""
+async def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure what *options* say on a server of our own; return it, fit for JSON."""
     async with open_server(tcp=True) as url:
-        where = await _conditions(url, jobs, rounds)
-        bench = Bench(url, jobs, cache, timeout)
-        return where, await bench.measure_all(peers, rounds)
-
-
-async def _conditions(url: str, jobs: int, rounds: int) -> str:
-    async with open_redis(server_from_url(url)) as redis:
-        info = await redis.info("server")
-    load, *_ = os.getloadavg()
-    return (
-        f"{jobs:,} no-op jobs after {max(1, jobs // 10):,} to warm up, enqueued before,"
-        f" drained by one process; the median by client CPU of {rounds} interleaved"
-        f" rounds; Python {platform.python_version()},"
-        f" Redis {info['redis_version']} over loopback TCP without persistence,"
-        f" {os.cpu_count()} cores of {platform.machine()}, load average {load:.1f}"
-        " at the start"
-    )
+        conditions = await describe(url)
+        conditions["jobs"] = (
+            f"{options.jobs:,} that do nothing, after {max(1, options.jobs // 10):,} to"
+            f" warm up; one process, {CONCURRENCY} at once where not said otherwise"
+        )
+        conditions["figures"] = f"medians of {options.rounds} interleaved rounds"
+        bench = Bench(url, options.jobs, options.cache, options.timeout)
+        found = await bench.measure_all(options.only, options.rounds)
+    return page.to_json(options.only, found, conditions)
 
 
 def main() -> None:
-    """Parse the command line, measure, print the table."""
+    """Parse the command line, measure, print the tables."""
     parser = argparse.ArgumentParser(prog="bench.peers", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000, help="how many are measured")
     parser.add_argument("--rounds", type=int, default=3, help="how often, interleaved")
@@ -58,29 +44,24 @@ def main() -> None:
         help=f"with commas, of: {', '.join(peer.name for peer in PEERS)}",
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument(
+        "--docs", action="store_true", help="make the page of the docs anew from them"
+    )
     parser.add_argument("--cache", type=Path, default=default_cache())
     parser.add_argument(
-        "--timeout", type=float, default=120.0, help="seconds for each half of a peer"
+        "--timeout", type=float, default=120.0, help="seconds for each part of a peer"
     )
     options = parser.parse_args()
     for name, value in (("jobs", options.jobs), ("rounds", options.rounds)):
         if value < 1:
             parser.error(f"--{name} must be at least 1, not {value}")
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
-    conditions, rows = trio.run(
-        functools.partial(
-            measure,
-            options.only,
-            jobs=options.jobs,
-            rounds=options.rounds,
-            cache=options.cache,
-            timeout=options.timeout,
-        )
-    )
-    print(f"{conditions}\n\n{render(rows)}")
+    found = trio.run(measure, options)
+    print(page.make(found)["tables.md"])
     if options.json is not None:
-        found = {"conditions": conditions, "peers": [to_json(row) for row in rows]}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.docs:
+        page.write(found)
 
 
 if __name__ == "__main__":

@@ -6,39 +6,84 @@ import attrs
 
 CONCURRENCY = 32
 THREADS = 8
-"""For those that run jobs in threads: dramatiq's default; 32 cost more CPU a job."""
+"""What dramatiq has by default. 32 cost more CPU a job, so threads have two rows."""
 
 
 @attrs.frozen
 class Peer:
-    """One row of the table.
+    """One row of the tables.
 
     Attributes:
-        name: its distribution, and its module in `bench.peers.drivers`.
+        name: how the row is called.
         requirements: what pip installs for it; nothing means this environment.
+        distribution: of which the version is shown; by default called like the row.
+        driver: its file in `bench.peers.drivers`; by default called like the row.
         concurrency: how many jobs may run at once.
+        has_bulk: whether it can enqueue many jobs by one call.
+        acknowledges: whether Redis knows of a job while it runs, so that a worker
+            that is killed does not take it along.
         condition: what a reader has to know to compare it.
     """
 
     name: str
-    requirements: tuple[str, ...] = attrs.field(kw_only=True)
+    requirements: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    distribution: str = attrs.field(kw_only=True)
+    driver: str = attrs.field(kw_only=True)
     concurrency: int = attrs.field(default=CONCURRENCY, kw_only=True)
+    has_bulk: bool = attrs.field(default=False, kw_only=True)
+    acknowledges: bool = attrs.field(default=True, kw_only=True)
     condition: str = attrs.field(kw_only=True)
+
+    @distribution.default
+    def _like_name(self) -> str:
+        return self.name
+
+    @driver.default
+    def _in_python(self) -> str:
+        return f"{self.name}.py"
+
+    @property
+    def label(self) -> str:
+        """Its name as tables show it: who loses jobs is marked."""
+        return self.name if self.acknowledges else f"{self.name} †"
+
+
+def in_threads(peer: Peer) -> tuple[Peer, Peer]:
+    """Return *peer* with as many threads as dramatiq has, and as many as others run."""
+    few = attrs.evolve(
+        peer, concurrency=THREADS, condition=f"{THREADS} threads; {peer.condition}"
+    )
+    many = attrs.evolve(
+        peer,
+        name=f"{peer.name}-{CONCURRENCY}",
+        condition=f"{CONCURRENCY} threads; {peer.condition}",
+    )
+    return few, many
 
 
 PARSER = "hiredis==3.5.0"
 CLIENT = ("redis==8.1.0", PARSER)
+STREAQ = ("streaq==7.2.0", "trio==0.35.0")
 
 PEERS = (
     Peer(
         "kiq_trio",
-        requirements=(),
+        has_bulk=True,
         condition="32 tasks on Trio; until all is settled",
     ),
     Peer(
         "streaq",
-        requirements=("streaq==7.2.0", "trio==0.35.0"),
+        requirements=STREAQ,
+        has_bulk=True,
         condition="32 tasks on Trio; keeps results 5 min",
+    ),
+    Peer(
+        "streaq-uvloop",
+        requirements=(*STREAQ, "uvloop==0.23.0"),
+        distribution="streaq",
+        driver="streaq_uvloop.py",
+        has_bulk=True,
+        condition="32 tasks on asyncio with uvloop; keeps results 5 min",
     ),
     Peer(
         "taskiq",
@@ -60,29 +105,41 @@ PEERS = (
         ),
         condition="32 tasks on asyncio; keeps results 10 min",
     ),
-    Peer(
-        "dramatiq",
-        requirements=("dramatiq[redis]==2.2.1", *CLIENT),
-        concurrency=THREADS,
-        condition="8 threads (its default); no result",
+    *in_threads(
+        Peer(
+            "dramatiq",
+            requirements=("dramatiq[redis]==2.2.1", *CLIENT),
+            condition="no result",
+        )
     ),
-    Peer(
-        "huey",
-        requirements=("huey==3.5.4", *CLIENT),
-        concurrency=THREADS,
-        condition="8 threads; no result, acknowledges nothing",
+    *in_threads(
+        Peer(
+            "huey",
+            requirements=("huey==3.5.4", *CLIENT),
+            acknowledges=False,
+            condition="no result",
+        )
     ),
     Peer(
         "rq",
         requirements=("rq==3.0.0", *CLIENT),
         concurrency=1,
+        has_bulk=True,
         condition="SimpleWorker: one at a time, no fork; no result",
     ),
+    *in_threads(
+        Peer(
+            "celery",
+            requirements=("celery[redis]==5.7.0", *CLIENT),
+            condition="acks late, no result, no gossip",
+        )
+    ),
     Peer(
-        "celery",
-        requirements=("celery[redis]==5.7.0", *CLIENT),
-        concurrency=THREADS,
-        condition="8 threads; acks late, no result, no gossip",
+        "sidekiq",
+        driver="sidekiq.rb",
+        has_bulk=True,
+        acknowledges=False,
+        condition="32 threads; Ruby without YJIT, as the system has it",
     ),
 )
 

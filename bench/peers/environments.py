@@ -6,17 +6,37 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
+import attrs
 import trio
 
 from bench.peers.catalogue import Peer
 
+ROOT = Path(__file__).parents[2]
+DRIVERS = Path(__file__).parent / "drivers"
 INSTALL_TIMEOUT = 300.0
+VERSION_TIMEOUT = 60.0
 LONGEST_REASON = 160
+
+Command: TypeAlias = tuple[str | Path, ...]
 
 
 class PeerError(Exception):
     """A peer could not be installed or run; the text becomes its row."""
+
+
+@attrs.frozen
+class Program:
+    """A peer that is installed.
+
+    Attributes:
+        command: runs its driver, with the arguments that `drivers.__main__` knows.
+        version: which version that is.
+    """
+
+    command: Command
+    version: str
 
 
 def default_cache() -> Path:
@@ -25,15 +45,25 @@ def default_cache() -> Path:
     return Path(home, "kiq_trio", "bench-peers")
 
 
-async def prepare(peer: Peer, cache: Path) -> Path:
-    """Return the interpreter that has *peer*; install it, unless an earlier run did.
+async def prepare(peer: Peer, cache: Path) -> Program:
+    """Return *peer* as a program; install it, unless an earlier run did.
 
     Raises:
         PeerError: it could not be installed.
     """
+    driver = Path(peer.driver)
+    if driver.suffix == ".rb":
+        return Program(("ruby", DRIVERS / driver), await _version_of_gem(peer))
+    python = await _python(peer, cache)
+    program = f"import importlib.metadata as m; print(m.version({peer.distribution!r}))"
+    version = await call((python, "-c", program), VERSION_TIMEOUT)
+    return Program((python, "-m", "bench.peers.drivers", driver.stem), version.strip())
+
+
+async def _python(peer: Peer, cache: Path) -> Path:
     if not peer.requirements:
         return Path(sys.executable)
-    folder = cache / f"{peer.name}-{_digest(peer)}"
+    folder = cache / f"{peer.distribution}-{_digest(peer)}"
     python = folder / "bin" / "python"
     # Written last: an environment that a time-out cut short is made anew.
     mark = folder / "installed"
@@ -45,9 +75,15 @@ async def prepare(peer: Peer, cache: Path) -> Path:
     return python
 
 
-async def call(
-    command: Sequence[str | Path], timeout: float, *, cwd: Path | None = None
-) -> str:
+async def _version_of_gem(peer: Peer) -> str:
+    program = f'print Gem::Specification.find_by_name("{peer.distribution}").version'
+    try:
+        return await call(("ruby", "-e", program), VERSION_TIMEOUT)
+    except FileNotFoundError:
+        raise PeerError("there is no Ruby") from None
+
+
+async def call(command: Sequence[str | Path], timeout: float) -> str:
     """Run *command* for at most *timeout* seconds; return what it printed.
 
     Raises:
@@ -60,7 +96,7 @@ async def call(
             capture_stdout=True,
             capture_stderr=True,
             check=False,
-            cwd=cwd,
+            cwd=ROOT,
         )
         if done.returncode:
             code = f"exit code {done.returncode}"

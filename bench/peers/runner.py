@@ -1,76 +1,48 @@
-"""Measures one peer after the other: install, empty Redis, enqueue, drain."""
+"""Measures the peers in turns: empty Redis, enqueue, drain."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import attrs
 
+from bench.clock import Rounds, Sample
 from bench.peers.catalogue import Peer
-from bench.peers.environments import PeerError, call, prepare
+from bench.peers.environments import PeerError, Program, call, prepare
 from kiq_trio._wire.client import open_redis
 from kiq_trio._wire.servers import server_from_url
 
-ROOT = Path(__file__).parents[2]
-VERSION_TIMEOUT = 60.0
+PARTS = ("singly", "bulk", "drain")
+"""What is measured, in the order in which it is done."""
 
 
 @attrs.frozen
-class Figures:
-    """What one peer cost.
+class Found:
+    """What a run came to.
 
     Attributes:
-        peer: who.
-        version: the version that ran.
-        jobs: how many were measured.
-        seconds: how long they took.
-        client_cpu: CPU seconds of the worker's process and its children.
-        redis_cpu: CPU seconds of Redis.
+        versions: the version of each peer that was measured, by its name.
+        failures: why a peer was not measured, by its name.
+        rounds: the measurements of each part; only of peers that did all of them.
     """
 
-    peer: Peer
-    version: str
-    jobs: int
-    seconds: float
-    client_cpu: float
-    redis_cpu: float
+    versions: dict[str, str] = attrs.field(factory=dict)
+    failures: dict[str, str] = attrs.field(factory=dict)
+    rounds: Mapping[str, Rounds] = attrs.field(
+        factory=lambda: {part: {} for part in PARTS}
+    )
 
-    @property
-    def rate(self) -> float:
-        """Jobs per second."""
-        return self.jobs / self.seconds
+    def add(self, peer: Peer, samples: Mapping[str, Sample]) -> None:
+        """Note a round of *peer*."""
+        for part, sample in samples.items():
+            self.rounds[part].setdefault(peer.name, []).append(sample)
 
-    @property
-    def client_us(self) -> float:
-        """CPU microseconds of the worker per job."""
-        return self.client_cpu / self.jobs * 1e6
-
-    @property
-    def redis_us(self) -> float:
-        """CPU microseconds of Redis per job."""
-        return self.redis_cpu / self.jobs * 1e6
-
-
-@attrs.frozen
-class Failure:
-    """A peer that was not measured, and why."""
-
-    peer: Peer
-    reason: str
-
-
-Row: TypeAlias = Figures | Failure
-
-
-def middle(rows: Sequence[Row]) -> Row:
-    """Return the round with the median of the client's CPU time, or the failure."""
-    found: list[Figures] = []
-    for row in rows:
-        if isinstance(row, Failure):
-            return row
-        found.append(row)
-    return sorted(found, key=lambda row: row.client_us)[(len(found) - 1) // 2]
+    def give_up(self, peer: Peer, reason: str) -> None:
+        """Note why *peer* has no figures."""
+        self.failures[peer.name] = reason
+        self.versions.pop(peer.name, None)
+        for samples in self.rounds.values():
+            samples.pop(peer.name, None)
 
 
 @attrs.frozen
@@ -81,7 +53,7 @@ class Bench:
         url: a Redis that is emptied before each.
         jobs: how many jobs are measured, after a tenth as many to warm up.
         cache: where the environments are.
-        timeout: the seconds that enqueueing may take, and draining again.
+        timeout: the seconds that each part may take.
     """
 
     url: str
@@ -89,58 +61,56 @@ class Bench:
     cache: Path
     timeout: float
 
-    async def measure_all(self, peers: Iterable[Peer], rounds: int = 1) -> list[Row]:
-        """Return a row for each of *peers*, also for one that fails.
+    async def measure_all(self, peers: Sequence[Peer], rounds: int = 1) -> Found:
+        """Measure *peers*, or find out why one cannot be.
 
-        Their rounds are interleaved, so that a slow minute hits all of them alike.
+        They take turns, and each round begins with another, so that a slow minute
+        hits all of them alike.
         """
-        found: dict[Peer, list[Row]] = {peer: [] for peer in peers}
-        for _ in range(rounds):
-            for peer, rows in found.items():
+        found = Found()
+        for turn in range(rounds):
+            first = turn % len(peers)
+            for peer in (*peers[first:], *peers[:first]):
                 # One that failed may have cost a whole time-out.
-                if not any(isinstance(row, Failure) for row in rows):
-                    rows.append(await self._row(peer))
-        return [middle(rows) for rows in found.values()]
+                if peer.name not in found.failures:
+                    await self._round(peer, found)
+        return found
 
-    async def _row(self, peer: Peer) -> Row:
+    async def _round(self, peer: Peer, found: Found) -> None:
         try:
-            return await self._measure(peer)
+            program = await prepare(peer, self.cache)
+            found.versions[peer.name] = program.version
+            found.add(peer, await self._measure(peer, program))
         except (PeerError, OSError) as error:
-            return Failure(peer, str(error))
+            found.give_up(peer, str(error))
 
-    async def _measure(self, peer: Peer) -> Figures:
-        python = await prepare(peer, self.cache)
-        version = await _version(python, peer)
-        await self._empty()
-        await self._drive(python, peer, "fill")
-        output = await self._drive(python, peer, "drain")
-        return Figures(peer, version, self.jobs, **_read(output))
+    async def _measure(self, peer: Peer, program: Program) -> dict[str, Sample]:
+        samples = {}
+        for part in PARTS:
+            if part == "bulk" and not peer.has_bulk:
+                continue
+            if part != "drain":
+                await self._empty()
+            samples[part] = await self._part(peer, program, part)
+        return samples
 
     async def _empty(self) -> None:
         async with open_redis(server_from_url(self.url)) as redis:
             await redis.send([("FLUSHALL",)])
 
-    async def _drive(self, python: Path, peer: Peer, half: str) -> str:
+    async def _part(self, peer: Peer, program: Program, part: str) -> Sample:
         numbers = (max(1, self.jobs // 10), self.jobs, peer.concurrency)
-        module = ("-m", "bench.peers.drivers", peer.name, half, self.url)
+        command = (*program.command, part, self.url, *map(str, numbers))
         try:
-            return await call(
-                (python, *module, *map(str, numbers)), self.timeout, cwd=ROOT
-            )
+            return _read(await call(command, self.timeout))
         except PeerError as error:
-            raise PeerError(f"{half}: {error}") from error
+            raise PeerError(f"{part}: {error}") from error
 
 
-async def _version(python: Path, peer: Peer) -> str:
-    program = f"import importlib.metadata as m; print(m.version({peer.name!r}))"
-    return (await call((python, "-c", program), VERSION_TIMEOUT)).strip()
-
-
-def _read(output: str) -> dict[str, float]:
-    """Return the figures on the last line that a worker printed."""
+def _read(output: str) -> Sample:
+    """Return the figures on the last line that a driver printed."""
     _, _, last = output.strip().rpartition("\n")
     try:
-        found: dict[str, float] = json.loads(last)
-    except ValueError:
-        raise PeerError("drain: it ended before the last job") from None
-    return found
+        return Sample(**json.loads(last))
+    except (ValueError, TypeError):
+        raise PeerError("it ended before the last job") from None

@@ -1,34 +1,33 @@
-"""dramatiq, on Redis, with the threads that it has by default."""
+"""dramatiq, on Redis."""
 
 import threading
-from collections.abc import Callable
+import time
 
 import dramatiq
 from dramatiq import Worker
 from dramatiq.brokers.redis import RedisBroker
 
-from bench.peers.drivers.gauge import Gauge, Load
+from bench.peers.drivers.gauge import Gauge, Task
 
 
-def _declare(load: Load, job: Callable[[], None]) -> tuple[RedisBroker, dramatiq.Actor]:
-    broker = RedisBroker(url=load.url)
+def fill(gauge: Gauge) -> None:
+    """Enqueue one by one; a group of messages does the same."""
 
-    @dramatiq.actor(broker=broker, actor_name="noop")
-    def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
-        job()
+    @dramatiq.actor(broker=RedisBroker(url=gauge.load.url), actor_name="noop")
+    def noop(n: int) -> None: ...
 
-    return broker, noop
-
-
-def fill(load: Load) -> None:
-    """Enqueue one by one; it has no other way."""
-    _, noop = _declare(load, lambda: None)
-    for n in range(load.total):
+    for n in gauge.each():
         noop.send(n)
 
 
-def drain(gauge: Gauge) -> None:
+def work(task: Task) -> None:
     """Run its worker, as each process of its command does."""
-    broker, _ = _declare(gauge.load, gauge.job)
-    Worker(broker, worker_threads=gauge.load.concurrency).start()
+    broker = RedisBroker(url=task.load.url)
+
+    @dramatiq.actor(broker=broker, actor_name="noop")
+    def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
+        if pause := task.job():
+            time.sleep(pause)
+
+    Worker(broker, worker_threads=task.load.concurrency).start()
     threading.Event().wait()

@@ -1,4 +1,4 @@
-"""What a worker process measures about itself while it drains a queue.
+"""What a process measures about itself while it enqueues jobs or runs them.
 
 The clock starts when the first tenth of the jobs is done, so that start-up, first
 connections and caches are no part of it, and stops when the last job is done.
@@ -10,10 +10,13 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn, Self
+from typing import Protocol, Self
 from urllib.parse import urlsplit
+
+BATCH = 1_000
+"""How many jobs go together in bulk: what Sidekiq advises."""
 
 
 @dataclass(frozen=True)
@@ -40,52 +43,116 @@ class Load:
 
 @dataclass(frozen=True)
 class Reading:
-    """The clocks at one moment, in seconds: the wall's, this process's, Redis's."""
+    """What was spent until one moment: time here; time, reads, commands in Redis."""
 
-    wall: float
-    client: float
-    redis: float
+    seconds: float
+    cpu: float
+    redis_cpu: float
+    trips: int
+    commands: int
 
     @classmethod
     def take(cls, url: str) -> Self:
         """Read the clocks; Redis's over a connection of its own."""
-        return cls(time.perf_counter(), _cpu_of_process(), _cpu_of_redis(url))
+        redis = parse(_info(url))
+        return cls(time.perf_counter(), _cpu_of_process(), *redis)
+
+    def since(self, before: Self) -> dict[str, float]:
+        """Return what was spent since *before*, but for the command that asked."""
+        return {
+            "seconds": self.seconds - before.seconds,
+            "cpu": self.cpu - before.cpu,
+            "redis_cpu": self.redis_cpu - before.redis_cpu,
+            "trips": self.trips - before.trips - 1,
+            "commands": self.commands - before.commands - 1,
+        }
+
+
+class Task(Protocol):
+    """What the jobs of a worker do."""
+
+    load: Load
+    at_end: Callable[[], object]
+
+    def job(self) -> float:
+        """Do what a job does, in whatever thread; return how long it is to sleep."""
+        ...
 
 
 @dataclass
 class Gauge:
-    """Counts the jobs, reads the clocks, and ends the process with what it found."""
+    """Counts the jobs, reads the clocks, and says what it found.
+
+    As a `Task`, its jobs do nothing; the last one calls `at_end`, which prints the
+    figures and ends the process, unless the driver has something better.
+    """
 
     load: Load
+    at_end: Callable[[], object] = field(init=False)
     _done: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _began: Reading | None = None
 
-    def tick(self) -> bool:
-        """Note that a job ran, in whatever thread; whether it was the last."""
+    def __post_init__(self) -> None:
+        self.at_end = self.leave
+
+    def each(self) -> Iterator[int]:
+        """Yield the numbers of the jobs to enqueue one by one, and measure it."""
+        for batch in self.batches(1):
+            yield from batch
+
+    def batches(self, size: int = BATCH) -> Iterator[range]:
+        """Yield the numbers of the jobs to enqueue in bulk, and measure it."""
+        load = self.load
+        yield from _cut(range(load.warmup), size)
+        self._began = Reading.take(load.url)
+        yield from _cut(range(load.warmup, load.total), size)
+        self.report()
+
+    def job(self) -> float:
+        """Note that a job ran."""
         done = next(self._done)  # atomic, which `+= 1` is not.
         if done == self.load.warmup:
             self._began = Reading.take(self.load.url)
-        return done == self.load.total
+        elif done == self.load.total:
+            self.at_end()
+        return 0.0
 
-    def job(self) -> None:
-        """Do what a no-op job does; the last one ends the measurement."""
-        if self.tick():
-            self.finish()
-
-    def finish(self) -> NoReturn:
-        """Print what was measured, and leave at once, in whatever thread."""
+    def report(self) -> None:
+        """Print what was measured."""
         ended = Reading.take(self.load.url)
-        began = self._began
-        assert began is not None, "the warm-up has not ended"
-        found = {
-            "seconds": ended.wall - began.wall,
-            "client_cpu": ended.client - began.client,
-            "redis_cpu": ended.redis - began.redis,
-        }
+        assert self._began is not None, "the warm-up has not ended"
+        found = {"count": self.load.count, **ended.since(self._began)}
         # To the descriptor: some peers put a logger into the place of sys.stdout.
         os.write(1, f"\n{json.dumps(found)}\n".encode())
+
+    def leave(self) -> None:
+        """Print what was measured, and end the process at once."""
+        self.report()
         # Not all peers can be stopped from inside a job; this stops each of them.
         os._exit(0)
+
+
+@dataclass
+class Held:
+    """Jobs that write down who runs them, and then sleep: somebody will be killed."""
+
+    load: Load
+    path: str
+    seconds: float
+    at_end: Callable[[], object] = field(default=lambda: None)
+
+    def job(self) -> float:
+        """Add a line to the file: the process, and the moment."""
+        line = f"{os.getpid()} {time.monotonic()}\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
+        return self.seconds
+
+
+def _cut(numbers: range, size: int) -> Iterator[range]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]
 
 
 def _cpu_of_process() -> float:
@@ -93,15 +160,22 @@ def _cpu_of_process() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _cpu_of_redis(url: str) -> float:
+def _info(url: str) -> str:
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port or 6379), 10) as line:
-        line.sendall(b"INFO cpu\r\nQUIT\r\n")
-        answer = b"".join(iter(lambda: line.recv(4096), b""))
-    return parse_cpu(answer.decode())
+    with (
+        socket.create_connection((parts.hostname, parts.port or 6379), 10) as line,
+        line.makefile("rb") as answer,
+    ):
+        line.sendall(b"INFO\r\n")
+        length = int(answer.readline()[1:])
+        return answer.read(length).decode()
 
 
-def parse_cpu(info: str) -> float:
-    """Return the CPU seconds of a server from its answer to `INFO cpu`."""
-    fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    return float(fields["used_cpu_user"]) + float(fields["used_cpu_sys"])
+def parse(info: str) -> tuple[float, int, int]:
+    """Return CPU seconds, reads and commands of a server from its answer to `INFO`."""
+    found = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return (
+        float(found["used_cpu_user"]) + float(found["used_cpu_sys"]),
+        int(found["total_reads_processed"]),
+        int(found["total_commands_processed"]),
+    )

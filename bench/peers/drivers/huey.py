@@ -1,32 +1,35 @@
 """huey, on Redis, in threads; it acknowledges nothing."""
 
-from collections.abc import Callable
+import time
 
-from huey import RedisHuey
-from huey.api import TaskWrapper
+import huey
 
-from bench.peers.drivers.gauge import Gauge, Load
-
-
-def _declare(load: Load, job: Callable[[], None]) -> tuple[RedisHuey, TaskWrapper]:
-    huey = RedisHuey("bench", url=load.url, results=False)
-
-    @huey.task(name="noop")
-    def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
-        job()
-
-    return huey, noop
+from bench.peers.drivers.gauge import Gauge, Task
 
 
-def fill(load: Load) -> None:
+def _open(url: str) -> huey.RedisHuey:
+    return huey.RedisHuey("bench", url=url, results=False)
+
+
+def fill(gauge: Gauge) -> None:
     """Enqueue one by one."""
-    _, noop = _declare(load, lambda: None)
-    for n in range(load.total):
+    queue = _open(gauge.load.url)
+
+    @queue.task(name="noop")
+    def noop(n: int) -> None: ...
+
+    for n in gauge.each():
         noop(n)
 
 
-def drain(gauge: Gauge) -> None:
+def work(task: Task) -> None:
     """Run its consumer, without periodic tasks."""
-    huey, _ = _declare(gauge.load, gauge.job)
-    workers = gauge.load.concurrency
-    huey.create_consumer(workers=workers, worker_type="thread", periodic=False).run()
+    queue = _open(task.load.url)
+
+    @queue.task(name="noop")
+    def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
+        if pause := task.job():
+            time.sleep(pause)
+
+    workers = task.load.concurrency
+    queue.create_consumer(workers=workers, worker_type="thread", periodic=False).run()

@@ -2,38 +2,54 @@
 
 import trio
 
-from bench.peers.drivers.gauge import Gauge, Load
+from bench.peers.drivers.gauge import Gauge, Task
 from kiq_trio import Kiq, worker
 
 
-def fill(load: Load) -> None:
+@worker()
+async def noop(n: int) -> None:
+    """Stand for the job where it is only enqueued."""
+
+
+def fill(gauge: Gauge) -> None:
+    """Enqueue one by one."""
+
+    async def enqueue() -> None:
+        async with Kiq(redis_url=gauge.load.url, server=False) as kiq:
+            for n in gauge.each():
+                await kiq.enqueue(noop.new(n))
+
+    trio.run(enqueue)
+
+
+def fill_in_bulk(gauge: Gauge) -> None:
     """Enqueue in bulk."""
-    trio.run(_fill, load)
+
+    async def enqueue() -> None:
+        async with Kiq(redis_url=gauge.load.url, server=False) as kiq:
+            for batch in gauge.batches():
+                await kiq.enqueue_many([noop.new(n) for n in batch])
+
+    trio.run(enqueue)
 
 
-async def _fill(load: Load) -> None:
-    async with Kiq(redis_url=load.url, server=False) as kiq:
-        await kiq.enqueue_many(
-            [{"class": "noop", "args": [n]} for n in range(load.total)]
-        )
-
-
-def drain(gauge: Gauge) -> None:
+def work(task: Task) -> None:
     """Run a `Kiq`."""
-    trio.run(_drain, gauge)
+    trio.run(_work, task)
 
 
-async def _drain(gauge: Gauge) -> None:
-    all_done = trio.Event()
+async def _work(task: Task) -> None:
+    leave, all_done = task.at_end, trio.Event()
+    task.at_end = all_done.set
 
     @worker()
     async def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
-        if gauge.tick():
-            all_done.set()
+        if pause := task.job():
+            await trio.sleep(pause)
 
-    load = gauge.load
+    load = task.load
     queues = {"default": load.concurrency}
     async with Kiq(redis_url=load.url, workers=[noop], queues=queues) as kiq:
         await all_done.wait()
         await kiq.wait_idle()
-        gauge.finish()
+        leave()

@@ -4,32 +4,33 @@ import asyncio
 
 from saq import Queue, Worker
 
-from bench.peers.drivers.gauge import Gauge, Load
+from bench.peers.drivers.gauge import Gauge, Task
 
 
-def fill(load: Load) -> None:
+def fill(gauge: Gauge) -> None:
     """Enqueue one by one."""
 
     async def enqueue() -> None:
-        queue = Queue.from_url(load.url)
+        queue = Queue.from_url(gauge.load.url)
         await queue.connect()
-        for n in range(load.total):
+        for n in gauge.each():
             await queue.enqueue("noop", n=n)
         await queue.disconnect()
 
     asyncio.run(enqueue())
 
 
-def drain(gauge: Gauge) -> None:
+def work(task: Task) -> None:
     """Run a worker."""
 
     async def noop(_: object, *, n: int) -> None:  # noqa: ARG001 - as a job has.
-        gauge.job()
+        if pause := task.job():
+            await asyncio.sleep(pause)
 
     async def run() -> None:
-        queue = Queue.from_url(gauge.load.url)
+        queue = Queue.from_url(task.load.url)
         await queue.connect()
         functions = [("noop", noop)]
-        await Worker(queue, functions, concurrency=gauge.load.concurrency).start()
+        await Worker(queue, functions, concurrency=task.load.concurrency).start()
 
     asyncio.run(run())

@@ -1,34 +1,58 @@
-"""streaQ, on Trio: one of its workers, tasks enqueued in bulk."""
+"""streaQ, on Trio."""
+
+from typing import Any, Literal
 
 import anyio
 from streaq import Worker
 
-from bench.peers.drivers.gauge import Gauge, Load
+from bench.peers.drivers.gauge import Gauge, Task
+
+Backend = Literal["trio", "asyncio"]
 
 
-def fill(load: Load) -> None:
-    """Enqueue in bulk."""
-    worker = Worker(redis_url=load.url)
+def fill(gauge: Gauge, backend: Backend = "trio", **options: Any) -> None:
+    """Enqueue one by one."""
+    worker = Worker(redis_url=gauge.load.url)
 
     @worker.task(name="noop")
     async def noop(n: int) -> None: ...
 
     async def enqueue() -> None:
         async with worker:
-            await worker.enqueue_many([noop.enqueue(n) for n in range(load.total)])
+            for n in gauge.each():
+                await noop.enqueue(n)
 
-    anyio.run(enqueue)
+    anyio.run(enqueue, backend=backend, backend_options=options)
 
 
-def drain(gauge: Gauge) -> None:
-    """Run a worker on Trio."""
-    load = gauge.load
+def fill_in_bulk(gauge: Gauge, backend: Backend = "trio", **options: Any) -> None:
+    """Enqueue in bulk."""
+    worker = Worker(redis_url=gauge.load.url)
+
+    @worker.task(name="noop")
+    async def noop(n: int) -> None: ...
+
+    async def enqueue() -> None:
+        async with worker:
+            for batch in gauge.batches():
+                await worker.enqueue_many([noop.enqueue(n) for n in batch])
+
+    anyio.run(enqueue, backend=backend, backend_options=options)
+
+
+def work(task: Task, backend: Backend = "trio", **options: Any) -> None:
+    """Run one of its workers."""
+    load = task.load
     worker = Worker(
-        redis_url=load.url, concurrency=load.concurrency, anyio_backend="trio"
+        redis_url=load.url,
+        concurrency=load.concurrency,
+        anyio_backend=backend,
+        anyio_kwargs=options,
     )
 
     @worker.task(name="noop")
     async def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
-        gauge.job()
+        if pause := task.job():
+            await anyio.sleep(pause)
 
     worker.run_sync()

@@ -1,50 +1,48 @@
 """taskiq, with the broker that acknowledges (a stream), and no result kept."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 from taskiq.api import run_receiver_task
 from taskiq_redis import RedisStreamBroker
 
-from bench.peers.drivers.gauge import Gauge, Load
+from bench.peers.drivers.gauge import Gauge, Task
 
 
-def _broker(load: Load) -> RedisStreamBroker:
+def _open(url: str) -> RedisStreamBroker:
     # From the start of the stream, for the jobs are there before the worker.
-    return RedisStreamBroker(load.url, consumer_id="0")
+    return RedisStreamBroker(url, consumer_id="0")
 
 
-def _task(broker: RedisStreamBroker, job: Callable[[], None]) -> Any:
-    @broker.task(task_name="noop")
-    async def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
-        job()
-
-    return noop
-
-
-def fill(load: Load) -> None:
+def fill(gauge: Gauge) -> None:
     """Enqueue one by one; it has no other way."""
 
     async def enqueue() -> None:
-        broker = _broker(load)
-        noop = _task(broker, lambda: None)
+        broker = _open(gauge.load.url)
+
+        @broker.task(task_name="noop")
+        async def noop(n: int) -> None: ...
+
         await broker.startup()
-        for n in range(load.total):
+        for n in gauge.each():
             await noop.kiq(n)
         await broker.shutdown()
 
     asyncio.run(enqueue())
 
 
-def drain(gauge: Gauge) -> None:
+def work(task: Task) -> None:
     """Run its receiver, as its worker's command does."""
 
     async def run() -> None:
-        broker = _broker(gauge.load)
-        _task(broker, gauge.job)
+        broker = _open(task.load.url)
+
+        @broker.task(task_name="noop")
+        async def noop(n: int) -> None:  # noqa: ARG001 - as a job has.
+            if pause := task.job():
+                await asyncio.sleep(pause)
+
         await run_receiver_task(
-            broker, max_async_tasks=gauge.load.concurrency, run_startup=True
+            broker, max_async_tasks=task.load.concurrency, run_startup=True
         )
 
     asyncio.run(run())
