@@ -37,6 +37,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Ask PyPI whether anything that comes with us has known holes."""
+    session.install("pip-audit", ".[all,otel,prometheus]")
+    session.run("pip-audit", "--local", "--skip-editable", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install("-e", ".[all,otel,prometheus,docs]")

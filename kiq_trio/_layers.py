@@ -169,7 +169,10 @@ def _find_address(given: Any) -> str | Server:
     if given is None or isinstance(given, str):
         return find_url(given)
     if not hasattr(given, "connect_sync"):
-        raise ConfigError(f"redis_url must be a URL or a Server, got {given!r}")
+        # Not what it says: in bytes, it may be a password all the same.
+        raise ConfigError(
+            f"redis_url must be a URL or a Server, got a {type(given).__name__}"
+        )
     server: Server = given
     return server
 

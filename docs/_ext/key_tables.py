@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from kiq_trio._store.commands import acl_rules
+from kiq_trio._store.commands import acl_rules, enqueueing_rules
 from kiq_trio._store.key_table import KEYS
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.script import Script
@@ -55,11 +55,15 @@ class DeletionTable(SphinxDirective):
 
 
 class AclRules(SphinxDirective):
-    """The directive `acl-rules`, as a line of redis.conf."""
+    """The directive `acl-rules`, as a line of redis.conf; for all, or to `enqueue`."""
+
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the line, cut so that it can be read."""
-        line = " ".join(("user jobs on >PASSWORD resetkeys -@all", *acl_rules()))
+        rules = enqueueing_rules() if self.arguments else acl_rules()
+        user = "web" if self.arguments else "jobs"
+        line = " ".join((f"user {user} on >PASSWORD resetkeys -@all", *rules))
         cut = textwrap.wrap(line, 88, break_on_hyphens=False)
         return [nodes.literal_block(text="\n  ".join(cut), language="text")]
 

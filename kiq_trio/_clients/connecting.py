@@ -47,5 +47,5 @@ def check_client(given: Any, kind: type[T]) -> T:
         return given
     raise ConfigError(
         f"redis must be a URL or a {kind.__module__.removesuffix('.client')}."
-        f"{kind.__name__}, got {given!r}"
+        f"{kind.__name__}, got a {type(given).__name__}"
     )

@@ -5,10 +5,13 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from kiq_trio import encoder
 from kiq_trio._printing import printable, printable_json
 from kiq_trio._reporters.tracebacks import write_traceback
 from kiq_trio.config import LogFormat
+from kiq_trio.errors import ArgumentError
 from kiq_trio.events import KINDS, Aborted, Ended, Event, Failed, Snoozed, Started
 from kiq_trio.job import Job
 from kiq_trio.reporter import Reporter
@@ -16,6 +19,7 @@ from kiq_trio.reporter import Reporter
 logger = logging.getLogger("kiq_trio.jobs")
 
 _FIELD_LIMIT = 4_096
+_NOT_TOLD = "see the job's error_message"
 _BAD_NEWS = frozenset({Failed, Aborted})
 
 
@@ -72,7 +76,8 @@ def describe(event: Event) -> dict[str, Any]:
         fields["error"] = type(outcome.error).__name__
         fields["message"] = _text_of(outcome.error)
         fields["retry_count"] = _retry_count_now(event.job)
-        fields["traceback"] = _encodable(write_traceback(outcome.error))
+        if not isinstance(outcome.error, ArgumentError):
+            fields["traceback"] = _encodable(write_traceback(outcome.error))
     return fields
 
 
@@ -118,6 +123,9 @@ def _fields(event: str, job: Job) -> dict[str, Any]:
 
 
 def _text_of(error: BaseException) -> str:
+    if isinstance(error, ArgumentError):
+        # What does not fit is an argument, and stands in the rest of its text.
+        error = attrs.evolve(error, reason=_NOT_TOLD)
     lines = traceback.format_exception_only(error)
     return _cut("".join(lines).strip())
 

@@ -5,6 +5,7 @@ keys of `key_table.py`: `acl_rules` puts them together.
 """
 
 from kiq_trio._store.key_table import KEYS
+from kiq_trio._store.keys import QUEUES, SCHEDULE
 
 COMMANDS_OF_CONNECTIONS = (
     "AUTH",
@@ -116,4 +117,28 @@ def acl_rules() -> tuple[str, ...]:
     return (
         *dict.fromkeys(key.rule for key in KEYS),
         *(f"+{command.lower()}" for command in sorted(commands)),
+    )
+
+
+COMMANDS_TO_ENQUEUE = ("EVAL", "EVALSHA", "LLEN", "LPUSH", "SADD", "SISMEMBER", "ZADD")
+"""Those of the scripts that bring jobs in; others only where no job is."""
+
+_PLACES = (QUEUES, SCHEDULE, "queue:NAME")
+_MARKS = ("kiq:flush|LANE", "kiq:unique:TOKEN")
+
+
+def enqueueing_rules() -> tuple[str, ...]:
+    """Return what a user of Redis needs who only enqueues: a client, a `server=False`.
+
+    With these it can put jobs in, and neither read one nor take it out. What is in
+    parentheses is a right of its own: to these keys, and to no others.
+    """
+    commands = {*COMMANDS_OF_CONNECTIONS, *COMMANDS_TO_ENQUEUE}
+    rules = {key.pattern: key.rule for key in KEYS}
+    marks = [rules[pattern] for pattern in _MARKS]
+    return (
+        *(rules[pattern] for pattern in _PLACES),
+        *marks,
+        *(f"+{command.lower()}" for command in sorted(commands)),
+        f"({' '.join(marks)} +del +get +set)",
     )

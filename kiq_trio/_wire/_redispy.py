@@ -40,7 +40,11 @@ class Commands(AsyncCoreCommands):
 
 INCOMPLETE = object()
 Push: type = hiredis.PushNotification
-ProtocolError: type[Exception] = hiredis.ProtocolError
+
+# hiredis raises TypeError for a map it cannot make a dict of, MemoryError for an array
+# that claims to be larger than any; either has then lost its place.
+NONSENSE = (hiredis.ProtocolError, TypeError, MemoryError, UnicodeDecodeError)
+"""What the parser raises for what is no reply."""
 
 
 def make_reader(on_error: Callable[[str], Exception]) -> Reader:

@@ -1,6 +1,7 @@
 """Where a Redis is, and how to be let in."""
 
 import logging
+import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +17,11 @@ SENTINEL_PORT = 26379
 _ESCAPES = "; a password's / ? # @ are written %2F %3F %23 %40"
 _logger = logging.getLogger("kiq_trio.redis")
 _CERT_REQS = ("none", "optional", "required")
+
+
+def clean_name(name: str) -> str:
+    """Return *name* as that of a connection; Redis refuses what is not ASCII in it."""
+    return re.sub(r"[^!-~]+", "-", name)
 
 
 @attrs.frozen
@@ -49,7 +55,9 @@ class Address:
     username: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
     protocol: int = 3
-    client_name: str | None = None
+    client_name: str | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clean_name)
+    )
     tls: TLS | None = None
     sentinels: tuple[HostPort, ...] = ()
     service: str | None = None

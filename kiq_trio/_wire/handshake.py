@@ -6,7 +6,7 @@ from typing import Any
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from kiq_trio._wire.address import Address
+from kiq_trio._wire.address import Address, clean_name
 from kiq_trio._wire.mux import SocketConnection
 from kiq_trio._wire.script import Script
 from kiq_trio._wire.slot import Command
@@ -32,7 +32,7 @@ async def greet(
         ServerUnfitError: too old, a cluster, a Sentinel, or closed to us.
         redis.exceptions.ConnectionError: not now; another attempt may do better.
     """
-    name = "-".join((address.client_name or name).split())
+    name = address.client_name or clean_name(name)
     rest = [*_select(address), *(("SCRIPT", "LOAD", each.source) for each in scripts)]
     hello, *replies = await connection.submit(
         [_hello(address, name), *rest], decode=True

@@ -164,10 +164,8 @@ class SocketConnection:
             self._lose(error)
         except ServerUnfitError as error:
             self.abort(error)
-        except (_redispy.ProtocolError, TypeError) as error:
-            # hiredis raises TypeError for a map it cannot make a dict of, and has
-            # then lost its place.
-            self.abort(RedisConnectionError(f"not understood: {error}"))
+        except _redispy.NONSENSE as error:
+            self.abort(RedisConnectionError(f"not understood: {error!r}"))
 
     def _fill_slots(self) -> int:
         gets, slots, woken = self._reader.gets, self._slots, 0

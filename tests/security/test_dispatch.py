@@ -94,7 +94,7 @@ def test_only_the_command_line_imports_by_name_and_only_what_it_was_told() -> No
     }
     assert found == {
         "kiq_trio/_store/scripts.py",  # Its own Lua, by importlib.resources.
-        "kiq_trio/_wire/__init__.py",  # What it needs itself, in an order of its own.
+        "kiq_trio/_wire/__init__.py",  # Its own `memory`, if that is asked for.
         "kiq_trio/_wire/binary.py",  # Where the wheel of a server is, if there is one.
         "kiq_trio/cli/loading.py",  # What somebody typed.
         "pytest_kiq_trio.py",  # A fixture's target, and that module only if asked for.

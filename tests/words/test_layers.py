@@ -77,7 +77,7 @@ def test_a_function_of_the_class_is_a_method_and_a_property_is_asked() -> None:
         ({"shutdown_timout": 3}, "did you mean 'shutdown_timeout'"),
         ({"embedded": False}, "Odd.embedded is no option, but an argument of the"),
         ({"queues": {"mail": 0}}, r"queues\['mail'\] must be a whole number"),
-        ({"redis_url": 5}, "redis_url must be a URL or a Server, got 5"),
+        ({"redis_url": 5}, "redis_url must be a URL or a Server, got a int"),
     ],
 )
 def test_a_class_attribute_that_cannot_work_is_refused(
