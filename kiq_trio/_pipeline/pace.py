@@ -18,23 +18,24 @@ class Pace:
 
     Attributes:
         ends_at: when others should run before the next job, on Trio's clock.
+        is_yielded: whether a consumer lets others run, and goes on after them.
     """
 
     def __init__(self) -> None:
         self.ends_at = -math.inf
-        self._is_yielded = False
+        self.is_yielded = False
 
     def begin(self) -> None:
         """Jobs were handed over: their consumers' turn begins."""
         self.ends_at = trio.current_time() + TURN
-        self._is_yielded = False
+        self.is_yielded = False
 
     async def next_turn(self) -> None:
         """Let all others run; return when it is the consumers' turn again."""
         while True:
-            self._is_yielded = True
+            self.is_yielded = True
             await trio.lowlevel.checkpoint()
-            if self._is_yielded:
+            if self.is_yielded:
                 # The first of those who yielded begins the turn for all.
                 self.begin()
                 return

@@ -135,9 +135,11 @@ class Slots:
             raise trio.EndOfChannel
         if self._is_fresh:
             self._is_fresh = False
-        elif len(self._jobs) > 1:
+        elif len(self._jobs) > 1 and not self.pace.is_yielded:
             # The consumer who woke us has a job that suspends, or we would have
-            # found nothing: time to wake everybody who is needed.
+            # found nothing: time to wake everybody who is needed. Unless it only
+            # gives way, and comes back for the others: woken for jobs that never
+            # suspend, 1,000 consumers took 21 to 31 instead of 17 us for each.
             self._wake(len(self._jobs) - 1)
 
     def _wake(self, count: int) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from kiq_trio._pipeline.pace import TURN
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._store.fetching import Delivery
 
@@ -83,6 +84,34 @@ async def test_jobs_that_suspend_occupy_a_consumer_each() -> None:
         assert len(started) == 4
         assert slots.free == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_a_consumer_that_gives_way_by_the_clock_is_helped_by_few(
+    mock_clock: MockClock,
+) -> None:
+    slots = Slots()
+    awake: set[int] = set()
+
+    async def consume(number: int) -> None:
+        while True:
+            await slots.take()
+            awake.add(number)
+            if trio.current_time() > slots.pace.ends_at:
+                await slots.pace.next_turn()
+            # As long as a job takes that never suspends.
+            mock_clock.jump(TURN / 20)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(200):
+            nursery.start_soon(consume, number)
+        await wait_all_tasks_blocked()
+        slots.hand_over(deliveries(200))
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert slots.is_empty
+    # Ten turns, each of which wakes one or two more at most.
+    assert len(awake) <= 30
 
 
 async def test_closing_sends_consumers_home_and_keeps_what_none_has_taken() -> None:
