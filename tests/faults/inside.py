@@ -67,6 +67,6 @@ def places(client: Client) -> dict[str, Sequence[str]]:
     return {jid: [place.key for place in at] for jid, at in world.places.items()}
 
 
-def steps(length: int, *, is_long: bool) -> range:
-    """Return every length up to *length*, or about twenty of them."""
-    return range(0, length + 1, 1 if is_long else math.ceil(length / 20))
+def steps(length: int, *, is_long: bool, about: int = 20) -> range:
+    """Return every length up to *length*, or *about* so many of them."""
+    return range(0, length + 1, 1 if is_long else math.ceil(length / about))

@@ -6,7 +6,7 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,10 @@ def make_job(kind: str, seconds: float, *, queue: str = "default") -> Job:
     return Job(job_class=kind, args=[jid, seconds], jid=jid, queue=queue, retry=retry)
 
 
-def run(role: str, folder: Path, name: str, options: Mapping[str, Any]) -> None:
+def run(role: str, folder: Path, name: str, options: dict[str, Any]) -> None:
     """Be a worker or an enqueuer until told to stop."""
     logging.basicConfig(
-        filename=folder / f"{name}.log",
+        filename=options.pop("log", folder / f"{name}.log"),
         format="%(created).3f %(levelname)s %(name)s %(message)s",
         level=logging.INFO,
         force=True,
@@ -93,7 +93,7 @@ def run(role: str, folder: Path, name: str, options: Mapping[str, Any]) -> None:
     # What jobs fail with is their own affair.
     logging.getLogger("kiq_trio.jobs").setLevel(logging.CRITICAL)
     roles: dict[str, Callable[..., Any]] = {"work": _work, "enqueue": _enqueue}
-    trio.run(roles[role], folder, dict(options))
+    trio.run(roles[role], folder, options)
 
 
 async def _work(folder: Path, options: dict[str, Any]) -> None:

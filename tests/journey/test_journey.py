@@ -348,6 +348,7 @@ async def test_a_failed_job_counts_as_processed_as_well(
         BaseExceptionGroup("several", [SystemExit()]),
         ExceptionGroup("two", [ValueError(), KeyError()]),
         RecursionError(),
+        MemoryError(),
     ],
     ids=lambda error: type(error).__name__,
 )
