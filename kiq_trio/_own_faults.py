@@ -5,6 +5,7 @@ Sidekiq's UI that answers 500, or shows HTML that came with a job, is for whoeve
 enqueues to hear of (wire.md §8.2, §8.3).
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from kiq_trio._faults import (
     is_plain,
 )
 from kiq_trio._fields import MILLISECONDS_FROM, WriteTime
-from kiq_trio._unwrapping import WRAPPERS, unpack_lines
+from kiq_trio._unwrapping import MAILERS, WRAPPERS, unpack_lines
 from kiq_trio.encoder import DEPTH_LIMIT
 from kiq_trio.job import Job
 from kiq_trio.options import QUEUE_NAME
@@ -28,6 +29,11 @@ _ATTRIBUTES = frozenset({"class", "args", "queue", "at"})
 
 _LAST_MS = MILLISECONDS_FROM * 1000
 
+_NAME = "1 to 128 of A-Z a-z 0-9 _ . : -"
+
+# A program enqueues to few queues again and again.
+_find_name = functools.lru_cache(1_000)(QUEUE_NAME.fullmatch)
+
 
 def find_own_fault(job: Job, write_time: WriteTime) -> str | None:
     """Return what is wrong with a job that is said by our own program.
@@ -36,6 +42,11 @@ def find_own_fault(job: Job, write_time: WriteTime) -> str | None:
         job: what is to be enqueued.
         write_time: how our Sidekiq writes times.
     """
+    if not _find_name(job.queue):
+        return f"queue must be {_NAME}, got {job.queue!r}"
+    # Sidekiq's UI prints it as it is (wire.md §1.1).
+    if job.jid and not QUEUE_NAME.fullmatch(job.jid):
+        return f"jid must be {_NAME}, got {job.jid!r}"
     if not is_class_name(job.job_class):
         return f"class must be a name without < > | /, got {job.job_class!r}"
     is_wrapper = job.job_class in WRAPPERS
@@ -43,15 +54,40 @@ def find_own_fault(job: Job, write_time: WriteTime) -> str | None:
     if job.args and not job.rest and not is_wrapper:
         return None
     fault = find_fault(job)
-    if fault is None and is_wrapper and not _is_envelope(job.args[0]):
-        fault = f"args must hold the envelope of Active Job, got {job.args[0]!r}"
+    if fault is None and is_wrapper:
+        fault = _find_in_envelope(job.args[0], job.rest.get("wrapped"))
     return fault or _find(job.rest, write_time)
 
 
-def _is_envelope(value: Any) -> bool:
-    if not isinstance(value, Mapping):
-        return False
-    return isinstance(value.get("arguments"), list | tuple)
+def find_wrong_time(job: Job, name: str, write_time: WriteTime) -> str | None:
+    """Return what is wrong with one time of a job, such as `enqueued_at`.
+
+    `find_own_fault` looks at all the others: who enqueues a job says that one anew.
+    """
+    value = job.rest.get(name)
+    fits, what = _time_rule(write_time)
+    if value is None or fits(value):
+        return None
+    return f"{name} must be {what}, got {value!r}"
+
+
+def _find_in_envelope(first: Any, wrapped: Any) -> str | None:
+    """Return what is wrong with an envelope, of which the UI makes a class to show."""
+    arguments = first.get("arguments") if isinstance(first, Mapping) else None
+    if not isinstance(arguments, list | tuple):
+        return f"args must hold the envelope of Active Job, got {first!r}"
+    if wrapped in MAILERS:
+        mail = arguments[:2]
+        if len(mail) == 2 and all(map(_is_name, mail)):
+            return None
+        return (
+            f"arguments of {wrapped} must begin with a mailer and a method, "
+            f"names without < > | /, got {mail!r}"
+        )
+    # It is shown whole.
+    if not wrapped and not _holds_plain_texts(first):
+        return f"args must hold an envelope without < and >, or wrapped, got {first!r}"
+    return None
 
 
 def _find(rest: Mapping[str, Any], write_time: WriteTime) -> str | None:
@@ -59,12 +95,14 @@ def _find(rest: Mapping[str, Any], write_time: WriteTime) -> str | None:
         names = sorted(_ATTRIBUTES & rest.keys())
         return f"rest must not hold what is an attribute, got {', '.join(names)}"
     for name, value in rest.items():
-        if value is None:
-            continue
-        fits, what = _RULES.get(name) or (
+        rule = _RULES.get(name) or (
             _time_rule(write_time) if name in _TIMES else _EXTRA
         )
-        if not fits(value):
+        # An extra is shown by its name.
+        if rule is _EXTRA and not _holds_plain_texts(name):
+            return f"a field must have a name without < and >, got {name!r}"
+        fits, what = rule
+        if value is not None and not fits(value):
             return f"{name} must be {what}, got {value!r}"
     return _find_missing(rest)
 
@@ -111,9 +149,13 @@ def _is_retry_for(value: Any) -> bool:
     return type(value) in (int, float) and value <= LONGEST_RETRY_FOR
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and is_class_name(value)
+
+
 def _is_backtrace(value: Any) -> bool:
     lines = unpack_lines(value)
-    return isinstance(lines, list) and all(isinstance(one, str) for one in lines)
+    return lines is not None and _is_list_of_plain_texts(lines)
 
 
 def _is_ms_or_seconds(value: Any) -> bool:
@@ -151,20 +193,17 @@ _RULES: dict[str, _Rule] = {
     "retry_for": (_is_retry_for, "a number of seconds, at most 1,000,000,000"),
     "retry_queue": (
         lambda value: isinstance(value, str) and bool(QUEUE_NAME.fullmatch(value)),
-        "1 to 128 of A-Z a-z 0-9 _ . : -",
+        _NAME,
     ),
     "error_class": _PLAIN_TEXT,
     # The one text that the pages escape.
     "error_message": (lambda value: isinstance(value, str), "text"),
     "error_backtrace": (
         _is_backtrace,
-        "a list of texts as JSON, deflated, as base64 (wire.md §1.4)",
+        "a list of texts without < and > as JSON, deflated, as base64 (wire.md §1.4)",
     ),
     "display_class": _PLAIN_TEXT,
-    "wrapped": (
-        lambda value: isinstance(value, str) and is_class_name(value),
-        "a name without < > | /",
-    ),
+    "wrapped": (_is_name, "a name without < > | /"),
 }
 _EXTRA: _Rule = (_holds_plain_texts, "without < and >")
 """For all that the UI shows as an extra, as it is."""

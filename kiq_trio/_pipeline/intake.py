@@ -1,6 +1,5 @@
 """Makes a job ready to be stored, in the task of whoever enqueues it."""
 
-import functools
 import math
 import secrets
 from collections.abc import Mapping
@@ -17,13 +16,9 @@ from kiq_trio._pipeline.entry import Entry
 from kiq_trio.converter import CONVERTER, plain_args
 from kiq_trio.errors import ConfigError, DecodeError, EncodeError
 from kiq_trio.job import PAYLOAD_LIMIT, Job, revise
-from kiq_trio.options import QUEUE_NAME
 from kiq_trio.spans import FAR, Span, check_span
 
 Moment: TypeAlias = datetime | float
-
-# A program enqueues to few queues again and again.
-_find_name = functools.lru_cache(1_000)(QUEUE_NAME.fullmatch)
 
 _KINDS: dict[str, tuple[type | UnionType, str]] = {
     "queue": (str, "a name"),
@@ -47,15 +42,6 @@ def stamp(
     Takes and raises what `prepare` does, which looks at the arguments as well.
     """
     job = read_job(given)
-    if not _find_name(job.queue):
-        raise ConfigError(
-            f"queue must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.queue!r}"
-        )
-    # Sidekiq's UI prints it as it is (wire.md §1.1).
-    if job.jid and not QUEUE_NAME.fullmatch(job.jid):
-        raise ConfigError(
-            f"jid must be 1 to 128 of A-Z a-z 0-9 _ . : -, got {job.jid!r}"
-        )
     fault = find_own_fault(job, write_time)
     if fault is not None:
         raise ConfigError(fault)

@@ -25,7 +25,8 @@ class DeadSet(JobSet):
             payload: a job, its fields, or its JSON, such as the `value` of a record.
 
         Raises:
-            ConfigError: that is no job that Sidekiq can read.
+            ConfigError: that is no job that Sidekiq can read, or, unless it is JSON,
+                none that `enqueue` takes.
             redis.exceptions.RedisError: Redis is full.
         """
         await self.schedule(await read_clock(self.redis), payload)

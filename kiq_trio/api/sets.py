@@ -55,12 +55,13 @@ class JobSet(SetView):
             payload: a job, its fields, or its JSON, such as the `value` of a record.
 
         Raises:
-            ConfigError: that is no time, or no job that Sidekiq can read.
+            ConfigError: that is no time, or no job that Sidekiq can read, or, unless it
+                is JSON, none that `enqueue` takes.
             redis.exceptions.RedisError: Redis is full.
         """
         moment = read_at(at)
-        written = self._write_time(await read_clock(self.redis))
-        laid = read_payload(payload, written, is_scheduled=self.name == SCHEDULE)
+        now, is_scheduled = await read_clock(self.redis), self.name == SCHEDULE
+        laid = read_payload(payload, now, self._write_time, is_scheduled=is_scheduled)
         await lay(self.redis, Laying(self.name, laid, moment))
 
     def pop_each(self) -> Each[SortedEntry]:

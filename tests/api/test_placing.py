@@ -1,6 +1,7 @@
 """Putting jobs into the sorted sets by hand, and taking them out."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from kiq_trio._wire.slot import Command
 from tests.store.chores import lie_in, payload
 from tests.store.deeds import FUTURE, members, waiting
 
+HTML = "<b>x</b>"
 SETS = [api.ScheduledSet, api.RetrySet, api.DeadSet]
 
 
@@ -94,6 +96,63 @@ async def test_what_is_no_job_is_refused(redis: Redis, given: Any) -> None:
         await api.RetrySet(redis).schedule(float("inf"), payload("a"))
 
     assert await redis.raw("DBSIZE") == 0
+
+
+OWN_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"display_class": HTML}, "display_class must be text without"),
+    ({"tags": [HTML]}, "tags must be a list of texts without"),
+    ({"foo": HTML}, "foo must be without"),
+    ({HTML: 1}, "a field must have a name without"),
+    ({"jid": HTML}, "jid must be 1 to 128 of"),
+    ({"class": HTML}, "class must be a name without"),
+    ({"class": "a/b"}, "class must be a name without"),
+    ({"queue": "a b/<c>"}, "queue must be 1 to 128 of"),
+    ({"created_at": 1_700_000_000}, "created_at must be whole milliseconds"),
+    ({"created_at": 1.7e12}, "created_at must be whole milliseconds"),
+    ({"enqueued_at": 1.7e12}, "enqueued_at must be whole milliseconds"),
+]
+
+
+@pytest.mark.parametrize("make", [dict, Job.from_map])
+@pytest.mark.parametrize(("fields", "said"), OWN_FAULTS)
+async def test_what_enqueue_refuses_is_put_into_no_set(
+    redis: Redis,
+    make: Callable[[dict[str, Any]], Job | dict[str, Any]],
+    fields: dict[str, Any],
+    said: str,
+) -> None:
+    given = make({"class": "A", "args": [], "retry": True, **fields})
+
+    with pytest.raises(ConfigError, match=said):
+        await api.DeadSet(redis).kill(given)
+    for kind in SETS:
+        with pytest.raises(ConfigError, match=said):
+            await kind(redis).schedule(FUTURE, given)
+
+    assert await redis.raw("DBSIZE") == 0
+
+
+@pytest.mark.parametrize("fields", [fields for fields, _ in OWN_FAULTS])
+async def test_json_may_be_of_somebody_else_who_obeys_other_rules(
+    redis: Redis, fields: dict[str, Any]
+) -> None:
+    given = json.dumps({"class": "A", "args": [], **fields})
+
+    await api.DeadSet(redis).kill(given)
+
+    assert (await only(api.DeadSet(redis))).item.items() >= fields.items()
+
+
+async def test_a_time_is_one_that_the_sidekiq_of_the_set_takes_for_it(
+    redis: Redis,
+) -> None:
+    given = {"class": "A", "created_at": 1_700_000_000_000}
+
+    await api.DeadSet(redis, sidekiq=8).kill(given)
+    with pytest.raises(ConfigError, match="created_at must be seconds"):
+        await api.DeadSet(redis, sidekiq=7).kill(given)
+
+    assert (await only(api.DeadSet(redis))).created_at == 1.7e9
 
 
 async def test_a_late_copy_of_it_does_not_bring_back_a_job_that_has_gone_on(

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.server]
 HTML = "<b>x</b>"
 WRAPPER = "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper"
 MAIL = {"class": WRAPPER, "wrapped": "ActionMailer::MailDeliveryJob"}
+OLD_MAIL = {"class": WRAPPER, "wrapped": "ActionMailer::DeliveryJob"}
 
 
 def pack(text: str) -> str:
@@ -47,13 +48,22 @@ def pages(cluster: Cluster, browser: Browser, fields: dict[str, Any]) -> list[st
         {"class": WRAPPER, "wrapped": "A", "args": [1]},
         {"class": WRAPPER, "wrapped": "A", "args": [None]},
         {**MAIL, "args": [{"arguments": ["A", "b", "c"]}]},
+        {**MAIL, "args": [{"arguments": [HTML, "b", "c", {"args": []}]}]},
+        {**MAIL, "args": [{"arguments": ["A", HTML, "c", {"args": []}]}]},
+        {**OLD_MAIL, "args": [{"arguments": [HTML, "b", "c"]}]},
+        {**OLD_MAIL, "args": [{"arguments": ["A", HTML, "c"]}]},
+        {"class": WRAPPER, "args": [{"job_class": HTML, "arguments": []}]},
+        {"class": WRAPPER, "args": [{"job_class": "A", "arguments": [HTML]}]},
         {"class": "A", "error_backtrace": "junk"},
+        {"class": "A", "error_backtrace": pack(f'["{HTML}"]')},
         {"class": "A", "tags": "x"},
         {"class": "A", "display_class": HTML},
         {"class": WRAPPER, "wrapped": HTML, "args": [{"arguments": []}]},
         {"class": "A", "bid": HTML},
         {"class": "A", "cattr": {"a": HTML}},
         {"class": "A", "of": [{"anybody": {HTML: 1}}]},
+        {"class": "A", HTML: 1},
+        {"class": "A", HTML: None},
     ],
 )
 def test_what_we_refuse_hurts_a_page(
@@ -71,10 +81,11 @@ def test_what_we_refuse_hurts_a_page(
     [
         {"class": WRAPPER, "wrapped": "A::B", "args": [{"arguments": [HTML]}]},
         {**MAIL, "args": [{"arguments": ["A", "b", "c", {"args": [HTML]}]}]},
+        {**OLD_MAIL, "args": [{"arguments": ["A", "b", "c", HTML]}]},
         {"class": WRAPPER, "args": [{"arguments": []}]},
         {"class": "A", "args": [HTML, {HTML: None}]},
         {"class": "A", "error_message": HTML, "error_class": "E"},
-        {"class": "A", "error_backtrace": pack('["a.rb:1"]')},
+        {"class": "A", "error_backtrace": pack('["a.rb:1:in &lt;main&gt;"]')},
         {"class": "A", "tags": ["a"], "cattr": {"a": [1]}, "of": None, "bid": "b"},
     ],
 )

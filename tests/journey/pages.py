@@ -18,6 +18,7 @@ _WRAPPERS = (
     "Sidekiq::ActiveJob::Wrapper",
     "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
 )
+_MAILERS = ("ActionMailer::DeliveryJob", "ActionMailer::MailDeliveryJob")
 _RAN = ("retry", "dead")
 _ESCAPED = {"args", "error_message", "error_backtrace", "kiq_kept"}
 """What a page prints in no other way, or in one that has its own rule.
@@ -73,6 +74,25 @@ def _has_what_is_shown(_: str, fields: Fields) -> bool:
     return isinstance(mail, list) and len(mail) > 3 and isinstance(mail[3], dict)
 
 
+def _is_shown_by_a_name(_: str, fields: Fields) -> bool:
+    """Whether what is shown as the class of an envelope is a name, or plain at least.
+
+    Of a mail that is its mailer and its method, and all of what is not `wrapped`.
+    """
+    args = fields.get("args")
+    first = args[0] if isinstance(args, list) and args else None
+    if fields.get("class") not in _WRAPPERS or not isinstance(first, dict):
+        return True
+    if not fields.get("wrapped"):
+        return re.search(r"[<>]", json.dumps(first)) is None
+    mail = first.get("arguments")
+    if fields["wrapped"] not in _MAILERS or not isinstance(mail, list):
+        return True
+    return len(mail) > 1 and all(
+        isinstance(name, str) and not re.search(r"[<>|/]", name) for name in mail[:2]
+    )
+
+
 RULES: dict[str, Rule] = {
     "there is a queue that a page can be linked to": lambda _, fields: (
         re.fullmatch(r"[A-Za-z0-9_:.-]+", fields.get("queue") or "") is not None
@@ -84,6 +104,7 @@ RULES: dict[str, Rule] = {
     ),
     "args are a list": lambda _, fields: isinstance(fields.get("args", []), list),
     "what is shown of args is there": _has_what_is_shown,
+    "an envelope is shown by a plain name": _is_shown_by_a_name,
     "cattr is no text": lambda _, fields: not isinstance(fields.get("cattr"), str),
     "the class has a page of metrics": lambda _, fields: (
         re.search(r"[/|]", fields.get("wrapped") or fields.get("class", "")) is None

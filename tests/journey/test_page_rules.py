@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kiq_trio._unwrapping import pack_lines
 from tests.journey.pages import RULES, broken_rules, rules_of
 
 MS = 1_795_318_226_776
@@ -20,12 +21,14 @@ WELL = {
 }
 WRAPPER = {"class": "Sidekiq::ActiveJob::Wrapper", "wrapped": "M"}
 MAIL = {**WRAPPER, "wrapped": "ActionMailer::MailDeliveryJob"}
+OLD_MAIL = {**WRAPPER, "wrapped": "ActionMailer::DeliveryJob"}
 
 QUEUE = "there is a queue that a page can be linked to"
 AT = "there is no time to obey a second time"
 TAGS = "tags are a list of texts"
 ARGS = "args are a list"
 SHOWN = "what is shown of args is there"
+NAMED = "an envelope is shown by a plain name"
 CATTR = "cattr is no text"
 METRICS = "the class has a page of metrics"
 COUNTED = "a job that failed says when"
@@ -49,6 +52,14 @@ BREAKING: tuple[tuple[str, dict[str, Any]], ...] = (
     (SHOWN, {**MAIL, "args": [{"arguments": 5}]}),
     (SHOWN, {**MAIL, "args": [{"arguments": ["U", "w", "deliver_now"]}]}),
     (SHOWN, {"encrypt": True, "args": []}),
+    (NAMED, {**MAIL, "args": [{"arguments": ["<b>", "w", "now", {"args": []}]}]}),
+    (NAMED, {**MAIL, "args": [{"arguments": ["U", "<b>", "now", {"args": []}]}]}),
+    (NAMED, {**MAIL, "args": [{"arguments": ["U", 5, "now", {"args": []}]}]}),
+    (NAMED, {**OLD_MAIL, "args": [{"arguments": ["U", "a|b"]}]}),
+    (NAMED, {**OLD_MAIL, "args": [{"arguments": ["a/b", "w"]}]}),
+    (NAMED, {**OLD_MAIL, "args": [{"arguments": ["U"]}]}),
+    (NAMED, {**WRAPPER, "wrapped": None, "args": [{"job_class": "<b>"}]}),
+    (NAMED, {**WRAPPER, "wrapped": ..., "args": [{"arguments": ["<b>"]}]}),
     (CATTR, {"cattr": "x"}),
     (METRICS, {"class": "a/b"}),
     (METRICS, {"class": "a|b"}),
@@ -59,6 +70,7 @@ BREAKING: tuple[tuple[str, dict[str, Any]], ...] = (
     (COUNTED, {"failed_at": ..., "retry_count": ...}),
     (BACKTRACE, {"error_backtrace": "junk"}),
     (BACKTRACE, {"error_backtrace": ["a"]}),
+    (BACKTRACE, {"error_backtrace": pack_lines(["a.rb:1:in <main>"])}),
     (PLAIN, {"class": "f.<locals>.g"}),
     (PLAIN, {"display_class": "<b>"}),
     (PLAIN, {**WRAPPER, "args": [{}], "wrapped": "<b>"}),
@@ -68,6 +80,8 @@ BREAKING: tuple[tuple[str, dict[str, Any]], ...] = (
     (PLAIN, {"error_class": "<b>"}),
     (PLAIN, {"foo": {"bar": ["<b>"]}}),
     (PLAIN, {"cattr": {"<b>": 1}}),
+    (PLAIN, {"<b>": 1}),
+    (PLAIN, {"<b>": None}),
     (ENQUEUED, {"enqueued_at": ...}),
     *(
         (TIMES, {name: value, "retry_count": 0})
