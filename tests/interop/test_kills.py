@@ -1,5 +1,6 @@
 """Both sides are killed at random; what is lost was in Ruby's hands."""
 
+import faulthandler
 import random
 import sys
 import time
@@ -27,6 +28,20 @@ pytestmark = [
 
 SECONDS = 0.08
 """How long a run lasts."""
+
+LONGEST = 1_200
+"""Seconds of a test that is long, on a machine that has other things to do."""
+
+_STDERR = 2
+
+
+@pytest.fixture
+def is_long(*, is_long: bool) -> bool:
+    """As everywhere, but no stack is printed as of what hangs while all goes on."""
+    if is_long:
+        # In the place of pytest's own, which ends this one when the test ends.
+        faulthandler.dump_traceback_later(LONGEST, file=_STDERR)
+    return is_long
 
 
 @pytest.fixture
