@@ -64,7 +64,9 @@ class Failures:
         """
         # Decoded anew: a worker may have changed its arguments, but what is tried
         # again is what was asked for.
-        job = attrs.evolve(Job.decode(delivery.payload), queue=delivery.queue)
+        job = Job.decode(delivery.payload)
+        if job.queue != delivery.queue:
+            job = attrs.evolve(job, queue=delivery.queue)
         worker = self.workers.get(job.job_class)
         given = Circumstances(
             now=self.now(),
