@@ -17,7 +17,7 @@ class DurableServer(RealServer):
             # Valkey's check rejects its own preamble.
             "aof-use-rdb-preamble": "no",
         }
-        super().__init__(**durable, **options)
+        super().__init__(**{**durable, **options})
 
     def start(self) -> None:
         """Cut off what a kill left unfinished, then start."""

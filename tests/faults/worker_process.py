@@ -1,8 +1,10 @@
 """What runs in the processes that the fault tests kill: workers and enqueuers."""
 
+import contextlib
 import logging
 import os
 import random
+import resource
 import secrets
 import signal
 import time
@@ -61,10 +63,26 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
             raise ValueError(jid)
         effects.end(jid, effects.begin(jid))
 
+    return [nap, alone, block, thread, flaky, *_make_bad_workers(effects)]
+
+
+def _make_bad_workers(effects: Effects) -> list[AnyWorker]:
+    """Return workers that never come to their end."""
+
     @worker(retry=0)
     async def doomed(jid: str, seconds: float) -> None:
         await trio.sleep(seconds)
         raise ValueError(jid)
+
+    @worker(retry=0)
+    async def hoard(jid: str, seconds: float) -> None:
+        """Open files until there are no more, and keep them for a while."""
+        with contextlib.ExitStack() as stack:
+            try:
+                while True:
+                    stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            finally:
+                await trio.sleep(seconds)
 
     @worker()
     async def fatal(jid: str, seconds: float) -> None:
@@ -72,13 +90,13 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
         await trio.sleep(seconds)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return [nap, alone, block, thread, flaky, doomed, fatal]
+    return [doomed, hoard, fatal]
 
 
 def make_job(kind: str, seconds: float, *, queue: str = "default") -> Job:
     """Return a job that knows its own jid."""
     jid = secrets.token_hex(12)
-    retry = 0 if kind == "doomed" else True
+    retry = 0 if kind in {"doomed", "hoard"} else True
     return Job(job_class=kind, args=[jid, seconds], jid=jid, queue=queue, retry=retry)
 
 
@@ -90,6 +108,9 @@ def run(role: str, folder: Path, name: str, options: dict[str, Any]) -> None:
         level=logging.INFO,
         force=True,
     )
+    if "files" in options:
+        files = options.pop("files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     # What jobs fail with is their own affair.
     logging.getLogger("kiq_trio.jobs").setLevel(logging.CRITICAL)
     roles: dict[str, Callable[..., Any]] = {"work": _work, "enqueue": _enqueue}
