@@ -1,5 +1,6 @@
-"""Two hundred clients whose server was away."""
+"""Many at once: clients that come back, tasks that give up, processes that race."""
 
+import random
 import sys
 from bisect import bisect_left
 from contextlib import AsyncExitStack
@@ -7,9 +8,16 @@ from contextlib import AsyncExitStack
 import pytest
 import trio
 
+from kiq_trio import Kiq
 from kiq_trio._wire.client import Redis
+from tests.faults.audit import Client, World, audit
 from tests.faults.durable import DurableServer
+from tests.faults.enqueueing import store
+from tests.faults.herd import Herd
+from tests.faults.inside import places
 from tests.faults.proxy import open_proxy
+from tests.faults.waiting import wait_drained
+from tests.faults.worker_process import make_job
 from tests.wire.clients import open_client, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.server]
@@ -52,3 +60,45 @@ async def test_two_hundred_clients_do_not_come_back_in_step(
     # A second at most between two attempts of one client.
     assert len(arrivals) <= CLIENTS * (outage + 2) * 3
     assert took <= 2
+
+
+async def test_five_hundred_tasks_that_give_up_store_their_jobs_once_or_not_at_all(
+    durable: DurableServer, client: Client, rng: random.Random
+) -> None:
+    told: list[str] = []
+
+    async def enqueue(kiq: Kiq) -> None:
+        job = make_job("nap", 0)
+        with trio.move_on_after(rng.choice([0.0, 0.001, 0.01, 0.05, 5.0])):
+            await kiq.enqueue(job, in_=rng.choice([None, 3600.0]))
+            told.append(job.jid)
+
+    async with (
+        Kiq(redis_url=durable.unix_url, server=False) as kiq,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(500):
+            nursery.start_soon(enqueue, kiq)
+            await trio.sleep(rng.choice([0.0, 0.0, 0.0, 0.002]))
+
+    found = places(client)
+    assert set(told) <= found.keys()
+    assert {len(where) for where in found.values()} == {1}
+    assert 100 < len(told) < 500, "some gave up, some did not"
+
+
+def test_processes_that_race_for_what_is_due_move_each_job_once(
+    durable: DurableServer, client: Client, herd: Herd, *, is_long: bool
+) -> None:
+    count = 100_000 if is_long else 5000
+    jids = store(durable.unix_url, [make_job("nap", 0) for _ in range(count)], in_=2)
+    for _ in range(5):
+        herd.work(queues={"default": 20})
+    wait_drained(client, timeout=120)
+    herd.stop()
+
+    verdict = audit(World.read(client), herd.history, jids)
+    sys.stdout.write(f"{verdict}\n")
+    verdict.assert_sound()
+    assert verdict.where == {"done": count}
+    assert verdict.history.extra == 0
