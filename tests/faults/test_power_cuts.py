@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.audit import World, audit
-from tests.faults.forgetful import ForgetfulServer, compile_notes
+from tests.faults.forgetful import ForgetfulServer
 from tests.faults.herd import Herd
 from tests.faults.waiting import wait_drained, wait_until
 
@@ -20,7 +20,7 @@ def test_a_power_cut_loses_nothing_if_all_is_synced_at_once(
 ) -> None:
     cuts, forgotten = (50 if is_long else 5), 0
     with (
-        ForgetfulServer(compile_notes(tmp_path)) as server,
+        ForgetfulServer(tmp_path) as server,
         server.client(decode_responses=True) as client,
         Herd(server.unix_url, tmp_path) as herd,
     ):
@@ -46,7 +46,7 @@ def test_a_power_cut_loses_nothing_if_all_is_synced_at_once(
 def test_what_is_synced_each_second_loses_no_more_than_two(tmp_path: Path) -> None:
     """And shows that the server of the other test can forget."""
     with (
-        ForgetfulServer(compile_notes(tmp_path), appendfsync="everysec") as server,
+        ForgetfulServer(tmp_path, appendfsync="everysec") as server,
         server.client(decode_responses=True) as client,
         Herd(server.unix_url, tmp_path) as herd,
     ):
