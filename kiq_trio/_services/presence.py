@@ -37,6 +37,7 @@ from kiq_trio.timing import Timing
 logger = logging.getLogger("kiq_trio.presence")
 
 _LAST_WORD = 0.5
+_SHORTEST = 0.001
 
 
 @attrs.define(eq=False)
@@ -146,7 +147,8 @@ class Presence:
                 if self._number and not self.lease.is_held:
                     logger.info("our beats get through again")
                     self.lease.resume()
-                await trio.sleep(self.timing.fence - age)
+                # A sleep too short for the clock to tell would be none, for ever.
+                await trio.sleep(max(self.timing.fence - age, _SHORTEST))
             else:
                 if self.lease.is_held:
                     logger.error("no beat for %.1f s: we fetch no more jobs", age)

@@ -55,6 +55,7 @@ class FaultyServer(Server):
             it is delivered, and later comes once more.
         latency: returns how many seconds a request or a reply takes on its way.
         lateness: returns how many seconds later comes what comes late.
+        is_away: whether no line of this door can be opened.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class FaultyServer(Server):
         self.latency = latency
         self.lateness = lateness
         self._server = found
-        self._is_away = False
+        self.is_away = False
         # In the order in which they were opened, so that a test can be repeated.
         self._lines: dict[FaultyConnection, None] = {}
 
@@ -95,12 +96,12 @@ class FaultyServer(Server):
 
     def go_away(self) -> None:
         """Drop all lines of this door, and refuse new ones until `come_back`."""
-        self._is_away = True
+        self.is_away = True
         self.cut()
 
     def come_back(self) -> None:
         """Let lines be opened again."""
-        self._is_away = False
+        self.is_away = False
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -117,7 +118,7 @@ class FaultyServer(Server):
         What it has sent still arrives; nothing more does. Follow it by a cancellation
         of what runs in that process: nothing it does then reaches Redis.
         """
-        self._is_away = True
+        self.is_away = True
         for line in tuple(self._lines):
             line.abort(RedisConnectionError("the process has died"))
 
@@ -131,7 +132,7 @@ class FaultyServer(Server):
     ) -> AsyncIterator[FaultyConnection]:
         """Open a line, unless the server is away."""
         await trio.sleep(self.latency())
-        if self._is_away:
+        if self.is_away:
             raise RedisConnectionError("away")
         async with self._server.connect(
             scripts=scripts, name=name, command_timeout=command_timeout
