@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from kiq_trio import encoder
+from kiq_trio._cutting import cut
 from kiq_trio._faults import find_fault, find_in_envelope
 from kiq_trio._keeping import restore
 from kiq_trio._mending import change, find_changes
@@ -96,7 +97,7 @@ def put_off(payload: bytes, written: float, queue: str) -> bytes:
         return encoder.encode(change(fields, changes))
     # Raises what Ruby could not read, as the other way does.
     encoder.check(fields)
-    return encoder.cut(payload, _GONE)
+    return cut(payload, _GONE)
 
 
 def _complete(fields: dict[str, Any], payload: bytes, written: float) -> dict[str, Any]:

@@ -25,6 +25,7 @@ FLOORS: dict[str, int] = {
     "_keeping": 1,
     "_mending": 1,
     "_repush": 1,
+    "_cutting": 1,
     "_sayings": 1,
     "_wall_clock": 1,
     "_hints": 1,

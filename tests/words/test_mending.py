@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiq_trio._cutting import cut
 from kiq_trio._keeping import KEPT_CLASS, give_up, make_shown, restore
 from kiq_trio._repush import put_off, repush
-from kiq_trio.encoder import cut, encode
+from kiq_trio.encoder import encode
 from kiq_trio.errors import DecodeError
 from tests.words.test_job import json_values, other_fields
 
