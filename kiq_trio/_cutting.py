@@ -6,6 +6,7 @@ from collections.abc import Container
 from kiq_trio.errors import DecodeError
 
 _raw = json.JSONDecoder(parse_int=str, parse_float=str)
+"""Looks where values end, whatever they are."""
 
 
 def cut(payload: bytes, names: Container[str]) -> bytes:

@@ -23,8 +23,6 @@ except ImportError:
 DEPTH_LIMIT = 100
 """Ruby refuses to parse what is nested deeper (wire.md §1.6)."""
 
-"""Looks where values end, whatever they are."""
-
 DIGITS_LIMIT = 4_300
 """Python reads no longer integers (`sys.set_int_max_str_digits`)."""
 
