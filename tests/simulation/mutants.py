@@ -89,8 +89,4 @@ MUTANTS: dict[str, Mutant] = {
         "if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then",
         "if false then",
     ),
-    "free any lock": script("settle", "if owner == item.owner then", "if true then"),
-    "leave a grave unmarked": script(
-        "leave", "  redis.call('SADD', KEYS[3], ARGV[1])\n", ""
-    ),
 }

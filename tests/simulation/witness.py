@@ -105,7 +105,10 @@ class Witness:
         slot = line.submit([command])
         self._write_down(name, command)
         if name in JUDGED and slot.replies:
-            self._judge(name, command, slot.replies[0])
+            [reply] = slot.replies
+            # A script that Redis has forgotten has done nothing.
+            if not isinstance(reply, Exception):
+                self._judge(name, command, reply)
         if before:
             self._judge_locks(before)
         return slot
