@@ -95,6 +95,22 @@ async def test_a_moment_too_short_for_the_clock_is_waited_for_all_the_same(
     assert looks > 1
 
 
+async def test_a_beat_that_is_lost_is_soon_followed_by_another(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    async with living(redis, unkind) as life:
+        await trio.sleep(TIMING.beat - 0.5)
+        before = await life.counters()
+        unkind.fate = lambda _: "request lost"
+        await trio.sleep(1)
+        unkind.fate = lambda _: "delivered"
+        await trio.sleep(TIMING.beat / 5)
+        after = await life.counters()
+
+    [identity] = before
+    assert after[identity] == before[identity] + 1
+
+
 async def test_a_process_is_registered_and_beats_until_it_leaves(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:
