@@ -71,7 +71,7 @@ class Mischief(Cluster):
         node.way.go_away()
         await trio.sleep(seconds)
         if not (node.is_dead or self._is_out):
-            node.come_back()
+            node.way.come_back()
 
     async def _outage(self, nursery: trio.Nursery, _: Node) -> None:
         if not self._is_out:
@@ -79,12 +79,16 @@ class Mischief(Cluster):
 
     async def _be_out(self, seconds: float) -> None:
         self._is_out = True
+        well = [node for node in self.nodes if not node.is_unwell]
         for node in self.nodes:
             node.way.go_away()
         await trio.sleep(seconds)
         self._is_out = False
         for node in self.nodes:
-            node.come_back()
+            node.way.come_back()
+        for node in well:
+            # Nobody may take it for dead because of what befell everybody.
+            node.well_since = trio.current_time()
 
     def _while(self) -> float:
         return self.chance.choice((1.0, 12.0, 40.0))

@@ -14,11 +14,12 @@ from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker
 from tests.simulation.journal import Journal, Run, spend
 from tests.simulation.scheduling import Process
+from tests.simulation.witness import NEVER
 
 TIMING = attrs.evolve(
     Timing(),
     beat=8,
-    observe=8,
+    observe=5,
     renewal=12,
     poll=10,
     wait=20,
@@ -47,7 +48,7 @@ class Node:
         tasks: all of its tasks.
         is_dead: whether it was killed.
         was_stopped: whether it ever was.
-        well_since: since when it can be heard, unless it is stopped or away now.
+        well_since: when the last outage ended that alone kept it from being heard.
         stopping: set to ask for a graceful stop.
         is_gone: set when it has ended.
         scope: around all that it does.
@@ -62,7 +63,7 @@ class Node:
     tasks: Process = attrs.field(factory=Process)
     is_dead: bool = False
     was_stopped: bool = False
-    well_since: float = 0.0
+    well_since: float = NEVER
     stopping: trio.Event = attrs.field(factory=trio.Event)
     is_gone: trio.Event = attrs.field(factory=trio.Event)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
@@ -100,13 +101,7 @@ class Node:
 
     def resume(self) -> None:
         """Let it go on."""
-        self.well_since = trio.current_time()
         self.tasks.resume()
-
-    def come_back(self) -> None:
-        """Let it reach Redis again."""
-        self.well_since = trio.current_time()
-        self.way.come_back()
 
     def is_well_as(self, identity: str) -> bool:
         """Whether it lives under that name, and can be heard."""
@@ -115,8 +110,13 @@ class Node:
         return (
             plant is not None
             and plant.lease.identity == identity
-            and not (self.is_dead or self.tasks.is_stopped or self.way.is_away)
+            and not self.is_unwell
         )
+
+    @property
+    def is_unwell(self) -> bool:
+        """Whether it cannot be heard now."""
+        return self.is_dead or self.tasks.is_stopped or self.way.is_away
 
     def kill(self) -> None:
         """End it in the middle of whatever it does."""

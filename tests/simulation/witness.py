@@ -38,8 +38,8 @@ class Witness:
         on_objection: called at the first one.
         mutants: texts of scripts that take the place of ours, by name.
         patience: for how long nobody may have heard of a process that is buried.
-        well_since: returns since when the process of that name lives and can be heard;
-            `NEVER` if it does not.
+        well_since: returns when the last outage ended that alone kept the process of
+            that name from being heard; `NEVER` if it cannot be heard now.
         ticks: the ticks of periodic jobs that have had their job.
     """
 
