@@ -4,6 +4,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,9 +19,25 @@ from tests.servers import RealServer
 EPOCH = 1_800_000_000.0
 """When it is, for a test that looks at its clock first thing."""
 
+_WHOLE = {"faults", "interop", "simulation"}
+"""Folders whose tests run one after the other."""
+
 settings.register_profile("default", max_examples=30, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("ci" if "CI" in os.environ else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let two processes share the tests: those who wait begin, the rest goes beside.
+
+    A file stays together, for what it has set up; so do the tests that kill processes,
+    since they wait more than they work, and two of them would only disturb each other.
+    """
+    for item in items:
+        file = Path(item.nodeid.split("::")[0])
+        whole = file.parts[1] if file.parts[1] in _WHOLE else str(file)
+        item.add_marker(pytest.mark.xdist_group(whole))
+    items.sort(key=lambda item: "tests/faults" not in item.nodeid)
 
 
 @pytest.fixture
