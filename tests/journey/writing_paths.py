@@ -44,6 +44,7 @@ KILLED = "_pipeline.settlement:_kill Kill"
 SLEPT = "_pipeline.settlement:settle Later"
 PUT_OFF = "_pipeline.closed:Closed.put_off Later"
 NOT_PUT_OFF = "_pipeline.closed:Closed.put_off Kill"
+TOO_LARGE = "_pipeline.consumer:Consumer._bury_unread Kill"
 NO_JOB = "_pipeline.consumer:Consumer._bury Kill"
 NOT_WRITTEN = "_pipeline.failing:Failures.settle Kill"
 RESCUED = "_services.recovery:_stamp Rescued"
@@ -148,6 +149,7 @@ PATHS = (
         scripts={"enqueue", "settle"},
     ),
     Path(deed=do.be_no_job, where={"dead"}, places={NO_JOB}, scripts={"settle"}),
+    Path(deed=do.be_too_large, where={"dead"}, places={TOO_LARGE}, scripts={"settle"}),
     Path(
         deed=do.be_too_deep,
         where={"dead"},

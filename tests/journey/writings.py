@@ -172,6 +172,14 @@ async def be_no_job(scene: Scene) -> None:
     await trio.sleep(1)
 
 
+async def be_too_large(scene: Scene) -> None:
+    """Nobody reads it, so nobody can add what pages want; it came with that."""
+    limit = 2 * scene.kiq.config.payload_limit
+    written = scene.kiq.config.write_time(EPOCH)
+    await scene.push(jid="1", queue="default", args=["x" * limit], failed_at=written)
+    await trio.sleep(1)
+
+
 async def be_too_deep(scene: Scene) -> None:
     head = '{"class":"Ruby::Job","jid":'
     await scene.push_raw(f'{head}"1","args":[{DEEP}]}}')

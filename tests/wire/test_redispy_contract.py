@@ -93,7 +93,11 @@ def test_none_of_our_names_hides_a_command_by_accident() -> None:
     assert hidden == {"execute_command", "register_script"}
 
 
-@pytest.mark.parametrize("part", [True, None, [], {}, object(), "\ud800"], ids=repr)
+@pytest.mark.parametrize(
+    "part",
+    [True, None, [], {}, object(), "\ud800"],
+    ids=lambda part: type(part).__name__,
+)
 def test_what_redis_does_not_know_is_refused(part: object) -> None:
     with pytest.raises(redis.exceptions.DataError, match="SET"):
         _redispy.pack(("SET", part))  # type: ignore[arg-type]
