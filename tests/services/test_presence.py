@@ -1,5 +1,6 @@
 """A process is present while it is heard, and knows when it is not."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kiq_trio._background import background
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio._services import presence
+from kiq_trio._services.beater import Pulse
 from kiq_trio._services.presence import Presence, new_identity
 from kiq_trio._services.watchdog import Watchdog
 from kiq_trio._store.burying import bury
@@ -71,6 +73,28 @@ def test_a_dyno_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNO", "worker.1")
 
     assert new_identity().startswith("worker.1:")
+
+
+async def test_a_moment_too_short_for_the_clock_is_waited_for_all_the_same(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    looks = 0
+
+    def now() -> float:
+        nonlocal looks
+        looks += 1
+        assert looks < 100, "it spins, and no time passes"
+        return math.nextafter(TIMING.fence, 0)
+
+    async with living(redis, unkind) as life:
+        # The fence is waited for by the pulse that it began with, and then by ours.
+        await wait_all_tasks_blocked()
+        pulse = Pulse(now)
+        pulse.heard_at = 0.0
+        life.presence._pulse = pulse
+        await trio.sleep(TIMING.fence + 0.05)
+
+    assert looks > 1
 
 
 async def test_a_beat_that_is_lost_is_soon_followed_by_another(
