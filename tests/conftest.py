@@ -1,5 +1,6 @@
 """What every test may ask for: a server of either kind, a clock, and chance."""
 
+import logging
 import os
 import random
 import sys
@@ -22,6 +23,8 @@ EPOCH = 1_800_000_000.0
 _WHOLE = {"faults", "interop", "simulation"}
 """Folders whose tests run one after the other."""
 
+_LOGGERS = (None, "kiq_trio", "kiq_trio.jobs")
+
 settings.register_profile("default", max_examples=30, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("ci" if "CI" in os.environ else "default")
@@ -38,6 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         whole = file.parts[1] if file.parts[1] in _WHOLE else str(file)
         item.add_marker(pytest.mark.xdist_group(whole))
     items.sort(key=lambda item: "tests/faults" not in item.nodeid)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_levels() -> Iterator[None]:
+    """Let no test log for those after it: a command that runs in here sets levels."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

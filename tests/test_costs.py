@@ -4,7 +4,6 @@ The bounds lie a little above what was counted when they were last set; whoever 
 a job cheaper sets them lower. `python -m bench costs` prints the counts.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -32,12 +31,6 @@ def exceeded(row: Row, bounds: Row) -> dict[str, str]:
         for name, bound in bounds.items()
         if row[name] > bound
     }
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """A line a job would cost ten times the job; whoever ran before may have asked."""
-    caplog.set_level(logging.WARNING, "kiq_trio.jobs")
 
 
 @pytest.fixture
