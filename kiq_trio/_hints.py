@@ -93,13 +93,11 @@ class Takers:
         )
 
     def take(self, args: Sequence[Any]) -> Sequence[Any]:
-        """Return *args* as the worker's hints want them; the same, if all types pass.
+        """Return *args*, which do not all fit, as the worker's hints want them.
 
         Raises:
             ArgumentError: one does not fit.
         """
-        if self.fit(tuple(map(type, args))):
-            return args
         return [
             taker.take(value, self.worker)
             for taker, value in zip(self._for(len(args)), args, strict=True)

@@ -146,9 +146,11 @@ class FunctionWorker(Generic[P, R]):
                 worker=self.name,
                 converter=self._converter,
             )
-        if len(self._fitting) < _MOST_FITTING and self._takers.fit(kinds):
+        if not self._takers.fit(kinds):
+            return self._takers.take(args)
+        if len(self._fitting) < _MOST_FITTING:
             self._fitting.add(kinds)
-        return self._takers.take(args)
+        return args
 
     def set(self, **options: Any) -> Self:
         """Return this worker with other options, for one job or several.
