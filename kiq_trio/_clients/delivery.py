@@ -16,7 +16,7 @@ from redis.exceptions import (
 
 from kiq_trio._clients.clerks import Clerk
 from kiq_trio._clients.patience import Patience
-from kiq_trio._clients.steps import OUTAGES, Steps, ask, is_distrust, may_pass
+from kiq_trio._clients.steps import Steps, ask, is_distrust, may_pass
 from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.lane import Lane
 from kiq_trio._store.enqueueing import (
@@ -26,6 +26,7 @@ from kiq_trio._store.enqueueing import (
     enqueue_command,
     read_verdict,
 )
+from kiq_trio._wire.supervisor import OUTAGES
 from kiq_trio.errors import QueueFull, UnknownOutcomeError
 
 _MARKER_TTL = 86_400

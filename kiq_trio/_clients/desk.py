@@ -2,7 +2,6 @@
 
 import math
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -17,7 +16,14 @@ from kiq_trio._clients.steps import Steps, insist
 from kiq_trio._fields import SIDEKIQS, WriteTime, time_writer
 from kiq_trio._pipeline.claiming import token_of
 from kiq_trio._pipeline.entry import Entry
-from kiq_trio._pipeline.intake import Moment, hold_to, prepare, read_job, stamp
+from kiq_trio._pipeline.intake import (
+    Moment,
+    hold_to,
+    make_jids,
+    prepare,
+    read_job,
+    stamp,
+)
 from kiq_trio._store.keys import unique_key
 from kiq_trio._store.scripts import RELEASE
 from kiq_trio.errors import ConfigError
@@ -90,15 +96,16 @@ class Desk:
 
     def look(self, job: JobLike, in_: Span | None, at: Moment | None) -> Job:
         """Return *job* as middleware is given it: it could be stored as it is."""
+        [jid] = make_jids(1)
         made = stamp(
             job,
             now=self.clock(),
-            jid=_make_jid(),
+            jid=jid,
             in_=in_,
             at=at,
             write_time=self._write_time,
         )
-        self._prepare(made, None, None)
+        self._prepare(made, jid, None, None)
         return made
 
     def store(
@@ -108,7 +115,11 @@ class Desk:
         at: Moment | None = None,
     ) -> Steps[list[Job]]:
         """Store *jobs*, and return them as stored."""
-        prepared = [self._prepare(job, in_, at) for job in jobs]
+        wanted = list(jobs)
+        prepared = [
+            self._prepare(job, jid, in_, at)
+            for job, jid in zip(wanted, make_jids(len(wanted)), strict=True)
+        ]
         max_sizes = {name: q.max_size for name, q in self.queues.items() if q.max_size}
         with self._clerks.borrow() as clerk:
             entries = [entry for _, entry in prepared]
@@ -134,12 +145,12 @@ class Desk:
         return owner if (yield from insist(command, self._patience())) else None
 
     def _prepare(
-        self, job: JobLike, in_: Span | None, at: Moment | None
+        self, job: JobLike, jid: str, in_: Span | None, at: Moment | None
     ) -> tuple[Job, Entry]:
         made, entry = prepare(
             job,
             now=self.clock(),
-            jid=_make_jid(),
+            jid=jid,
             in_=in_,
             at=at,
             write_time=self._write_time,
@@ -152,7 +163,3 @@ class Desk:
 
     def _patience(self) -> Patience:
         return Patience(self.timeout, self.monotonic, self.random)
-
-
-def _make_jid() -> str:
-    return secrets.token_hex(12)

@@ -10,21 +10,17 @@ from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
 
 from redis.exceptions import AuthenticationError, NoScriptError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from kiq_trio._clients.patience import Patience, Pause
 from kiq_trio._store.doubt import is_back_pressure, is_worth_retrying
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.slot import Command
+from kiq_trio._wire.supervisor import OUTAGES
 
 T = TypeVar("T")
 
 Step: TypeAlias = Command | Pause
 Steps: TypeAlias = Generator[Step, Any, T]
-
-OUTAGES = (RedisConnectionError, RedisTimeoutError, OSError)
-"""What says that Redis was not reached, or that its reply was lost."""
 
 _SOURCES = {script.sha: script.source for script in SCRIPTS}
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import attrs
 
-from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.doubt import persist, persist_one, raise_first
 from kiq_trio._store.keys import DEAD, RETRY, SCHEDULE, queue_key
 from kiq_trio._store.paging import PAGE
-from kiq_trio._store.replies import read_scores
+from kiq_trio._store.replies import read_moment, read_scores
 from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 from kiq_trio.errors import DecodeError
@@ -70,6 +70,14 @@ async def read_page(
         return []
     read = make_read(place, skip=skip, limit=limit)
     return read_reply(place, await persist_one(redis, read))
+
+
+async def read_timed(
+    redis: Redis, place: str, read: Command
+) -> tuple[float, list[Placed]]:
+    """Return when, by the clock of Redis, *read* was run, and the jobs it found."""
+    moment, reply = raise_first(await persist(redis, [("TIME",), read]))
+    return read_moment(moment), read_reply(place, reply)
 
 
 async def read_with_score(redis: Redis, place: str, score: float) -> list[Placed]:

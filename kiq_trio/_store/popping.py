@@ -2,9 +2,7 @@
 
 from typing import Self
 
-from kiq_trio._store.browsing import Placed, count_placed, make_read, read_reply
-from kiq_trio._store.doubt import persist, raise_first
-from kiq_trio._store.replies import read_moment
+from kiq_trio._store.browsing import Placed, count_placed, make_read, read_timed
 from kiq_trio._store.tending import take_out
 from kiq_trio._wire.client import Redis
 
@@ -39,9 +37,7 @@ class Pop:
             raise StopAsyncIteration
         self._left -= 1
         read = make_read(self._place, skip=0, limit=1)
-        now, reply = raise_first(await persist(self._redis, [("TIME",), read]))
-        self.seen_at = read_moment(now)
-        self._given = read_reply(self._place, reply)
+        self.seen_at, self._given = await read_timed(self._redis, self._place, read)
         if not self._given:
             raise StopAsyncIteration
         return self._given

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
-from kiq_trio._store.doubt import persist, raise_first
+from kiq_trio._store.doubt import persist, persist_one, raise_first
 from kiq_trio._store.enqueueing import to_px
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.keys import DEAD, QUEUES, RETRY, SCHEDULE, backup_key
@@ -132,8 +132,7 @@ async def acknowledge(redis: Redis, identity: str, ids: Sequence[str]) -> list[S
     Raises:
         redis.exceptions.ResponseError: Redis refuses, and we hold them still.
     """
-    command = ("HDEL", backup_key(identity), *ids)
-    found = raise_first(await persist(redis, [command]))[0]
+    found = await persist_one(redis, ("HDEL", backup_key(identity), *ids))
     return [Settled.MOVED if found else Settled.GONE] * len(ids)
 
 

@@ -9,7 +9,7 @@ order of jobs never changes, so behind a job that we know nothing is missed.
 from collections.abc import Iterable
 from typing import Any, Protocol, Self
 
-from kiq_trio._store.browsing import SETS, Placed, make_read, read_reply
+from kiq_trio._store.browsing import SETS, Placed, make_read, read_reply, read_timed
 from kiq_trio._store.doubt import persist, raise_first
 from kiq_trio._store.paging import PAGE
 from kiq_trio._store.replies import read_moment
@@ -68,9 +68,8 @@ class Walk:
     async def _read(self) -> list[Placed]:
         # One more than a page, since the first is known.
         read = make_read(self._place, skip=self._start, limit=PAGE + 1)
-        now, reply = raise_first(await persist(self._redis, [("TIME",), read]))
-        self.seen_at = read_moment(now)
-        return read_reply(self._place, reply)
+        self.seen_at, page = await read_timed(self._redis, self._place, read)
+        return page
 
 
 class Sift:
