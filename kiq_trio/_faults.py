@@ -24,7 +24,8 @@ LONGEST_RETRY_FOR = 1_000_000_000
 """Seconds; Sidekiq refuses more (wire.md §1.1)."""
 
 
-def _is_list_of_texts(value: Any) -> bool:
+def is_list_of_texts(value: Any) -> bool:
+    """Whether a page can show *value* as a list: of tags, say."""
     return isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)
 
 
@@ -33,7 +34,7 @@ def _is_container(value: Any) -> bool:
 
 
 _LISTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "tags": (_is_list_of_texts, "a list of texts"),
+    "tags": (is_list_of_texts, "a list of texts"),
     "cattr": (_is_container, "a list or an object"),
 }
 """What breaks the lists of jobs."""

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kiq_trio._faults import is_list_of_texts
 from kiq_trio._fields import read_count, read_time, to_ms
 from kiq_trio._unwrapping import pack_lines, unpack_lines
 from kiq_trio.job import Job
@@ -91,10 +92,6 @@ def _read_time(value: Any, *, like: float) -> float | None:
     return to_ms(moment) if type(like) is int else moment
 
 
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)
-
-
 def _read_tags(value: Any) -> list[str]:
     return [_say(one) for one in (value if isinstance(value, list) else [value])]
 
@@ -109,7 +106,7 @@ def _read_backtrace(value: Any) -> str | None:
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
-    "tags": (_is_list_of_texts, _read_tags),
+    "tags": (is_list_of_texts, _read_tags),
     "cattr": (lambda value: isinstance(value, list | Mapping), lambda _: None),
     "retry_count": (lambda value: type(value) is int, read_count),
     "error_backtrace": (
