@@ -12,7 +12,6 @@ The blocks below nest in this order, and leaving them is the graceful stop: each
 service runs until nobody depends on it. All share one deadline.
 """
 
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,33 +19,20 @@ from functools import partial
 import attrs
 
 from kiq_trio._background import background
+from kiq_trio._duties import serving
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.emptying import empty
 from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
-from kiq_trio._services.candidate import Candidate
-from kiq_trio._services.courier import Courier
-from kiq_trio._services.dumper import Dumper
-from kiq_trio._services.heartbeat import Heart, Portrait
-from kiq_trio._services.presence import Presence
-from kiq_trio._services.rescuer import Rescuer
-from kiq_trio._services.stager import Stager
-from kiq_trio._services.sweeper import Sweeper
-from kiq_trio._services.ticker import Ticker
-from kiq_trio._services.watchdog import Watchdog
+from kiq_trio._services.heartbeat import Portrait
 from kiq_trio._stop import Stop
-from kiq_trio._store.cancelling import CANCEL
-from kiq_trio._store.dumping import DUMP
 from kiq_trio._store.fitness import check_fitness
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
 from kiq_trio.config import Config
 from kiq_trio.reporter import Reporter
 from kiq_trio.stats import Stats
-
-# Once a minute in production: only in case that the clock of Redis is put forward.
-_LOOKS_AT_TICKS = 12
 
 
 @attrs.define(eq=False)
@@ -111,7 +97,7 @@ async def open_house(
             house.plant, house.broadcast = plant, broadcast
             async with (
                 _reporting(broadcast, stop),
-                _serving(config, tools, redis, plant, stop, portrait, on_signal),
+                serving(config, tools, redis, plant, stop, portrait, on_signal),
                 background(plant.settler.run, stop.in_time(plant.settler.drained)),
                 working(plant, stop),
                 _stopping(stop, config),
@@ -137,119 +123,4 @@ async def _reporting(broadcast: Broadcast, stop: Stop) -> AsyncIterator[None]:
         await broadcast.wait_heard()
 
     async with background(broadcast.run, stop.in_time(hear_the_rest)):
-        yield
-
-
-@asynccontextmanager
-async def _serving(
-    config: Config,
-    tools: Tools,
-    redis: Redis,
-    plant: Plant,
-    stop: Stop,
-    portrait: Portrait,
-    on_signal: Callable[[str], Awaitable[None]],
-) -> AsyncIterator[None]:
-    """Be present in the cluster, and do our share of its work."""
-    timing, lease = config.timing, plant.lease
-
-    def give_up_runs() -> None:
-        for crew in plant.crews:
-            crew.cancel_runs()
-
-    presence = Presence(
-        redis=redis,
-        server=tools.server,
-        lease=lease,
-        timing=timing,
-        watchdog=Watchdog(
-            blocked_after=timing.blocked_after, blocked_limit=timing.blocked_limit
-        ),
-        on_burial=give_up_runs,
-    )
-    heart = Heart(
-        redis=redis,
-        lease=lease,
-        ledger=plant.ledger,
-        portrait=portrait,
-        queues=lambda: plant.sizes,
-        interval=timing.heartbeat,
-        is_quiet=lambda: lease.is_quiet or stop.deadline < math.inf,
-        on_signal=on_signal,
-        sidekiq=config.sidekiq,
-    )
-    stager = Stager(
-        redis=redis,
-        server=tools.server,
-        sources=config.schedulers,
-        poll=timing.poll,
-        now=tools.now,
-        random=tools.random,
-        write_time=config.write_time,
-    )
-    rescuer = Rescuer(
-        redis=redis,
-        timing=timing,
-        now=tools.now,
-        dead_limit=config.dead_limit,
-        dead_timeout=config.dead_timeout,
-        write_time=config.write_time,
-    )
-    dumper = Dumper(redis, lease, plant.ledger, tools.now)
-    courier = Courier(
-        redis=redis,
-        server=tools.server,
-        lease=lease,
-        followers={CANCEL: plant.follow_cancel, DUMP: dumper.obey},
-        now=tools.now,
-        wait=timing.wait,
-    )
-    async with (
-        background(presence.run, stop.in_time(presence.leave)),
-        background(heart.run, stop.in_time(heart.vanish)),
-        background(stager.run),
-        background(rescuer.run),
-        background(Sweeper(redis, timing.sweep).run),
-        _ticking(config, tools, redis),
-        _campaigning(config, tools, redis, plant, stop),
-        background(courier.run),
-    ):
-        yield
-
-
-@asynccontextmanager
-async def _ticking(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[None]:
-    """Enqueue what comes again and again."""
-    longest = _LOOKS_AT_TICKS * config.timing.poll
-    ticker = Ticker(
-        redis=redis,
-        periodics=config.all_periodics,
-        longest=longest,
-        now=tools.now,
-        random=tools.random,
-        write_time=config.write_time,
-    )
-    async with background(ticker.run):
-        yield
-
-
-@asynccontextmanager
-async def _campaigning(
-    config: Config, tools: Tools, redis: Redis, plant: Plant, stop: Stop
-) -> AsyncIterator[None]:
-    """Lead the cluster, if we may and nobody else does."""
-    if plant.leadership is None:
-        yield
-        return
-    candidate = Candidate(
-        redis=redis,
-        server=tools.server,
-        lease=plant.lease,
-        leadership=plant.leadership,
-        timing=config.timing,
-        on_lead=config.on_lead,
-        on_lead_lost=config.on_lead_lost,
-        dear_leader=config.dear_leader,
-    )
-    async with background(candidate.run, stop.in_time(candidate.resign)):
         yield

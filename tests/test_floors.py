@@ -57,6 +57,7 @@ FLOORS: dict[str, int] = {
     "_services": 5,
     "_stop": 6,
     "_plant": 6,
+    "_duties": 6,
     "_house": 6,
     "_opened": 6,
     "_layers": 6,
