@@ -4,14 +4,15 @@ import ast
 import inspect
 import re
 
-from kiq_trio import _house
+from kiq_trio import _duties, _house
 
 
 def services() -> set[str]:
-    """Return the names of all that `_house.py` runs in the background."""
+    """Return the names of all that a house and its duties run in the background."""
     calls = [
         node.args[0]
-        for node in ast.walk(ast.parse(inspect.getsource(_house)))
+        for room in (_house, _duties)
+        for node in ast.walk(ast.parse(inspect.getsource(room)))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "background"
