@@ -9,8 +9,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -21,11 +22,14 @@ from tests.faults.enqueueing import store
 from tests.faults.herd import Herd
 from tests.faults.waiting import wait_drained
 from tests.faults.worker_process import make_job
+from tests.simulation.mutants import MUTANTS
 
 QUEUES = {"default": 12, "events": 13}
 WORKERS = 4
 CHUNK = 20_000
 """How many jobs wait at least, as long as there are any: nobody is killed idle."""
+LASTING = 25
+"""One job in so many takes its time: what is over at once is hardly ever killed."""
 MOST_RUNS = 3
 """What is recovered for the third time is given up."""
 
@@ -39,6 +43,7 @@ class Campaign:
         worker_kills: how many workers are killed.
         server_kills: how often the server is.
         rng: where chance comes from.
+        options: what the workers are told beside their queues.
         stored: the jobs that Redis has acknowledged.
         in_flight: how many of them the killed workers held.
     """
@@ -47,6 +52,7 @@ class Campaign:
     worker_kills: int
     server_kills: int
     rng: random.Random
+    options: Mapping[str, Any] = attrs.field(factory=dict)
     stored: list[str] = attrs.field(factory=list)
     in_flight: int = 0
 
@@ -61,20 +67,24 @@ class Campaign:
         """Return the next jobs."""
         count = min(CHUNK, self.jobs - len(self.stored))
         queues = self.rng.choices(list(QUEUES), k=count)
-        return [make_job("nap", 0, queue=queue) for queue in queues]
+        first = len(self.stored)
+        return [
+            make_job("nap", 0.0 if n % LASTING else 0.02, queue=queue)
+            for n, queue in enumerate(queues, first)
+        ]
 
 
 def run(campaign: Campaign, server: DurableServer, herd: Herd, client: Client) -> None:
     """Kill them all, one after the other; what is left is worked off undisturbed."""
     for _ in range(WORKERS):
-        herd.work(queues=QUEUES)
+        herd.work(queues=QUEUES, **campaign.options)
     for moment, deed in campaign.deeds():
         work_until(moment, campaign, server, client)
         if deed == "server":
             server.restart()
         else:
             kill_worker(campaign, herd, client)
-            herd.work(queues=QUEUES)
+            herd.work(queues=QUEUES, **campaign.options)
     work_until(campaign.jobs, campaign, server, client)
     wait_drained(client, timeout=60)
     herd.stop()
@@ -146,10 +156,15 @@ def main() -> int:
     parser.add_argument("--worker-kills", type=int, default=1000)
     parser.add_argument("--server-kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--mistake", choices=MUTANTS, help="made by the workers")
     given = parser.parse_args()
     sys.stdout.write(f"--seed {given.seed}\n")
     campaign = Campaign(
-        given.jobs, given.worker_kills, given.server_kills, random.Random(given.seed)
+        given.jobs,
+        given.worker_kills,
+        given.server_kills,
+        random.Random(given.seed),
+        options={} if given.mistake is None else {"mistake": given.mistake},
     )
     began = time.monotonic()
     with (

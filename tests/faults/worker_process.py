@@ -19,6 +19,7 @@ from kiq_trio import Job, Kiq, worker
 from kiq_trio.timing import Timing
 from kiq_trio.worker import AnyWorker
 from tests.faults.effects import Effects
+from tests.faults.mistakes import make_mistake
 
 TIMING = attrs.evolve(Timing().scaled(0.08), retry=0.01)
 """Everything as in production, 12 times as fast: a burial takes 2 s."""
@@ -111,6 +112,9 @@ def run(role: str, folder: Path, name: str, options: dict[str, Any]) -> None:
     if "files" in options:
         files = options.pop("files")
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    mistake = options.pop("mistake", None)
+    if mistake is not None:
+        make_mistake(mistake)
     # What jobs fail with is their own affair.
     logging.getLogger("kiq_trio.jobs").setLevel(logging.CRITICAL)
     roles: dict[str, Callable[..., Any]] = {"work": _work, "enqueue": _enqueue}
