@@ -23,6 +23,7 @@ from kiq_trio._duties import serving
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.buffer import Buffer
 from kiq_trio._pipeline.emptying import empty
+from kiq_trio._pipeline.forks import forks_kept_out
 from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.heartbeat import Portrait
@@ -85,7 +86,10 @@ async def open_house(
             may_wait=config.on_full == "wait",
         )
         house = House(redis, buffer, stop)
-        async with background(buffer.run, stop.in_time(partial(empty, buffer))):
+        async with (
+            _keeping_forks_out(redis.disown),
+            background(buffer.run, stop.in_time(partial(empty, buffer))),
+        ):
             if not config.server:
                 async with _stopping(stop, config):
                     yield house
@@ -99,6 +103,7 @@ async def open_house(
                 _reporting(broadcast, stop),
                 serving(config, tools, redis, plant, stop, portrait, on_signal),
                 background(plant.settler.run, stop.in_time(plant.settler.drained)),
+                _keeping_forks_out(plant.runner.disown),
                 working(plant, stop),
                 _stopping(stop, config),
             ):
@@ -114,6 +119,12 @@ async def _stopping(stop: Stop, config: Config) -> AsyncIterator[None]:
         stop.begin(0)
         raise
     stop.begin(config.shutdown_timeout)
+
+
+@asynccontextmanager
+async def _keeping_forks_out(disown: Callable[[], None]) -> AsyncIterator[None]:
+    with forks_kept_out(disown):
+        yield
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Performs a job and says how it went, whatever the job does."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import attrs
 import trio
 
 from kiq_trio._pipeline.cancellation import is_cancellation, is_interrupt, sole_leaf
+from kiq_trio._pipeline.forks import end_fork
 from kiq_trio._pipeline.lease import Lease
 from kiq_trio.current import running
 from kiq_trio.errors import JobTimeoutError, UnknownWorkerError
@@ -83,6 +85,11 @@ class Runner:
         # What a worker returns means nothing, unless it is a verdict.
         return (_read(said, took) if said is not None else None) or Succeeded(took)
 
+    def disown(self) -> None:
+        """Let no job come to its end: we are in a process that a job has forked."""
+        # The first thing that is asked for whenever a job is over.
+        self.clock = end_fork
+
     def _find(self, job: Job) -> AnyWorker:
         worker = self.workers.get(job.job_class)
         if worker is None:
@@ -154,8 +161,17 @@ async def _run_in_thread(name: str, function: Callable[..., Any], *args: Any) ->
     # beside its own retry. How many there are is limited elsewhere.
     limiter = trio.CapacityLimiter(1)
     return await trio.to_thread.run_sync(
-        function, *args, limiter=limiter, thread_name=name
+        _call_in, os.getpid(), function, *args, limiter=limiter, thread_name=name
     )
+
+
+def _call_in(pid: int, function: Callable[..., Any], *args: Any) -> Any:
+    """Call *function*, and return in the process *pid* only, in none it forks."""
+    try:
+        return function(*args)
+    finally:
+        if os.getpid() != pid:
+            end_fork()
 
 
 def _read(said: object, took: float) -> Outcome | None:

@@ -179,6 +179,13 @@ class Redis(_redispy.Commands):
         await trio.lowlevel.checkpoint_if_cancelled()
         return await self._dedicated.run(commands, timeout=timeout)
 
+    def disown(self) -> None:
+        """Send nothing more: we are in a forked process, and the line is its parent's.
+
+        Whoever wants to send waits, as in an outage that does not end.
+        """
+        self._supervisor.connection = None
+
     def pipeline(self, *, transaction: bool = False) -> Pipeline:
         """Return an empty pipeline, to be filled and executed."""
         return Pipeline(self, transaction=transaction)
