@@ -1,8 +1,12 @@
 """The program that tests of `kiq-trio run` start, and tell what to do by Redis."""
 
+import multiprocessing
 import os
 import signal
+import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -52,6 +56,37 @@ async def sabotage(name: str) -> None:
 
 
 @worker()
+async def leave_thread(name: str) -> None:
+    """Leave a thread behind, for which Python waits at its end."""
+    threading.Thread(target=time.sleep, args=(600,), name=name).start()
+    await tell(f"{name} began")
+
+
+@worker()
+def leave_child(name: str) -> None:
+    """Leave a process behind, for which Python waits at its end."""
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=time.sleep, args=(600,), name=name)
+    child.start()
+    trio.from_thread.run(tell, str(child.pid))
+
+
+@worker()
+async def leave_program(name: str) -> None:
+    """Leave another program behind, which nobody would hear of."""
+    child = subprocess.Popen(["sleep", "600"])  # noqa: ASYNC220 - it begins at once.
+    await tell(str(child.pid))
+
+
+@worker()
+async def leave_pool(name: str) -> None:
+    """Leave threads behind that end when Python does."""
+    pools.append(ThreadPoolExecutor(1))
+    pools[0].submit(str).result()
+    await tell(f"{name} began")
+
+
+@worker()
 def die(name: str) -> None:
     """Take the whole process along."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -71,10 +106,21 @@ class Ignored(Kiq):
 # A machine under test may be slow to answer; nothing depends on that.
 timing = attrs.evolve(Timing().scaled(1 / 20), command=5.0)
 dice = [0.5]
+pools: list[ThreadPoolExecutor] = []
 
 kiq = Kiq(
     queues={"default": 5, "low": 2},
-    workers=[hold, shield, sit, die, block],
+    workers=[
+        hold,
+        shield,
+        sit,
+        die,
+        block,
+        leave_thread,
+        leave_child,
+        leave_program,
+        leave_pool,
+    ],
     timing=timing,
 )
 faulty = Kiq(workers=[sabotage], timing=timing, random=lambda: dice[0])

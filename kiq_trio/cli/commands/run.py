@@ -20,6 +20,7 @@ from kiq_trio.cli.loading import load_kiq
 from kiq_trio.cli.logs import choose_level, configure_logging
 from kiq_trio.cli.overriding import override, require_count
 from kiq_trio.cli.overseeing import oversee
+from kiq_trio.cli.remains import end_in_time
 from kiq_trio.cli.serving import serve
 from kiq_trio.errors import ConfigError, ServerUnfitError
 
@@ -231,7 +232,9 @@ def _serve(order: Order, leash: Leash | None) -> int:
         )
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
-    return trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
+    code = trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
+    end_in_time(code)
+    return code
 
 
 def _oversee(order: Order) -> int:
