@@ -121,8 +121,12 @@ class RealServer:
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[redis.Redis]:
-        """A blocking client that does not depend on the code under test."""
-        with redis.Redis.from_url(self.unix_url, protocol=3, **options) as client:
+        """A blocking client that does not depend on the code under test.
+
+        It waits as long as it is told to: of itself, redis-py gives up after 5 s.
+        """
+        options = {"protocol": 3, "socket_timeout": None, **options}
+        with redis.Redis.from_url(self.unix_url, **options) as client:
             yield client
 
     def __enter__(self) -> Self:
