@@ -25,6 +25,7 @@ from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._pipeline.suspects import Suspects
 from kiq_trio._services.leadership import Leadership
 from kiq_trio._stop import AFTERMATH, Stop
 from kiq_trio._store.keys import PAUSED
@@ -139,6 +140,7 @@ def build_plant(
         "broadcast": broadcast,
         "ledger": ledger,
         "longest": 2 * config.payload_limit,
+        "suspects": Suspects(redis),
         "gate": Gate(tools.now, recalls, Closed(config.closed, config.write_time)),
         "failures": Failures(
             workers=config.workers,

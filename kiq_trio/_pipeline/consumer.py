@@ -15,16 +15,11 @@ from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.runs import ACK, REQUEUE, Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._pipeline.suspects import Suspects, is_suspect
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Ack, Kill, Later, Requeue, Retry, Settlement
 from kiq_trio.errors import DecodeError
-from kiq_trio.events import (
-    Aborted,
-    Interrupted,
-    Outcome,
-    Started,
-    Succeeded,
-)
+from kiq_trio.events import Aborted, Interrupted, Outcome, Started, Succeeded
 from kiq_trio.job import PAYLOAD_LIMIT, Job
 from kiq_trio.unique import is_released_at_start, lock_of
 
@@ -47,6 +42,7 @@ class Consumer:
         ledger: knows what is running.
         failures: finds the next place of what did not succeed.
         gate: knows which jobs are not to be run.
+        suspects: lets those begin that may have killed other processes.
         longest: bytes of a payload that are read at most.
     """
 
@@ -58,6 +54,7 @@ class Consumer:
     ledger: Ledger
     failures: Failures
     gate: Gate
+    suspects: Suspects
     longest: int = 2 * PAYLOAD_LIMIT
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
@@ -148,7 +145,7 @@ class Consumer:
             if is_plain:
                 found = await self.runner.run(job, run.began)
             else:
-                found = await self._run_on_terms(job, run.began)
+                found = await self._run_on_terms(run, job)
             if type(found) is Succeeded:
                 settlement: Settlement = ACK if is_plain else _ack(job)
             else:
@@ -177,7 +174,17 @@ class Consumer:
             return False
         return True
 
-    async def _run_on_terms(self, job: Job, began: float) -> Outcome:
+    async def _run_on_terms(self, run: Run, job: Job) -> Outcome:
+        """Run a job that is not like any other; if others have it, do nothing."""
+        if not is_suspect(job):
+            return await self._run_in_time(job, run.began)
+        async with self.suspects.turn(run.delivery) as is_ours:
+            run.began = self.runner.clock()
+            if not is_ours or self.slots.is_closed:
+                return Interrupted(0.0)
+            return await self._run_in_time(job, run.began)
+
+    async def _run_in_time(self, job: Job, began: float) -> Outcome:
         """Run a job that gives back a lock when it begins, or must end in time."""
         if is_released_at_start(job):
             await self._unlock(job)

@@ -6,6 +6,7 @@ import attrs
 
 from kiq_trio._pipeline.closed import Closed
 from kiq_trio._pipeline.recalls import Recalls
+from kiq_trio._pipeline.suspects import STAMPS
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.settling import Settlement
 from kiq_trio.events import Aborted
@@ -34,12 +35,13 @@ class Gate:
     _marks: frozenset[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._marks = _LIMITS | _LOCKS | frozenset(self.closed.fields)
+        self._marks = _LIMITS | _LOCKS | {STAMPS, *self.closed.fields}
 
     def waves_through(self, job: Job) -> bool:
         """Whether *job* needs no look: no limit, no lock, nothing that we lack.
 
-        Nearly every job is like that. One that is not may run nevertheless.
+        Nor was it ever found in a grave. Nearly every job is like that. One that is
+        not may run nevertheless.
         """
         return self._marks.isdisjoint(job.rest) and job.jid not in self.recalls.by_jid
 

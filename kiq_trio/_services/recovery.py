@@ -1,21 +1,24 @@
 """What becomes of a job that a dead process held: pure.
 
 A job that takes its process with it would kill one after the other. Each recovery
-leaves a stamp in the payload; the third within three days sends it to the dead set.
+leaves a stamp in the payload. At the third within three days the job goes to the dead
+set, if it is the one that its process suspected: what merely ran beside it comes back.
 """
 
 import attrs
 
 from kiq_trio._fields import WriteTime, read_time, to_ms
 from kiq_trio._keeping import give_up
+from kiq_trio._pipeline.suspects import POISON_LIMIT, STAMPS
 from kiq_trio._store.burying import Held, Rescued
 from kiq_trio.errors import DecodeError, EncodeError
 from kiq_trio.job import Job
 from kiq_trio.unique import lock_of
 
-POISON_LIMIT = 3
 POISON_WINDOW = 72 * 3600.0
-STAMPS = "kiq_recovered"
+PATIENCE = 10
+"""Found so often, it goes though nobody suspected it: whoever could have named it
+died earlier, or is of a version that names nobody."""
 LONGEST = 16 << 20
 """Bytes of a payload that are read here at most, whatever consumers may read."""
 
@@ -39,7 +42,7 @@ def recover(held: Held, now: float, write_time: WriteTime = to_ms) -> Rescued:
 def _stamp(held: Held, job: Job, now: float, write_time: WriteTime) -> Rescued:
     stamps = [*_recent(job, now), to_ms(now)]
     job = job.set(**{STAMPS: stamps})
-    if len(stamps) < POISON_LIMIT:
+    if len(stamps) < (POISON_LIMIT if held.is_suspected else PATIENCE):
         return Rescued(held, job.encode())
     job = attrs.evolve(job, queue=held.queue).set(
         error_class="kiq_trio.PoisonPill",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.doubt import persist, persist_one, raise_first
 from kiq_trio._store.keys import (
     BACKUPS,
     DEAD,
@@ -24,6 +24,9 @@ from kiq_trio.unique import Lock
 _PLACE_OF_DEAD = 7
 _CLOSED = 1
 
+SUSPECTED = "\n"
+"""Where `suspect` has written which job is to blame; no queue is called that."""
+
 
 @attrs.frozen
 class Held:
@@ -35,6 +38,8 @@ class Held:
     payload: bytes
     raw: bytes
     """What the backup holds, to be compared when the job is moved."""
+    is_suspected: bool = False
+    """Whether its process named it as the one to blame."""
 
 
 @attrs.frozen
@@ -84,10 +89,16 @@ async def read_orphans(redis: Redis) -> set[str]:
 
 async def read_grave(redis: Redis, identity: str) -> list[Held]:
     """Return the jobs that *identity* held, oldest first for each queue."""
-    reply = await persist_one(redis, ("HGETALL", backup_key(identity)))
+    commands = (
+        ("HGETALL", backup_key(identity)),
+        ("HGET", calls_key(identity), SUSPECTED),
+    )
+    reply, suspected = raise_first(await persist(redis, commands))
     # A hand's work may have any name, and must be found again by it.
     held = [
-        _held(field.decode(errors="surrogateescape"), raw)
+        _held(
+            field.decode(errors="surrogateescape"), raw, is_suspected=field == suspected
+        )
         for field, raw in read_pairs(reply)
     ]
     return sorted(held, key=_age)
@@ -150,11 +161,12 @@ def _lock_args(keys: Keys, lock: Lock | None) -> tuple[Argument, ...]:
     return _NO_LOCK if lock is None else (keys.place_of_lock(lock.token), lock.owner)
 
 
-def _held(delivery_id: str, raw: bytes) -> Held:
+def _held(delivery_id: str, raw: bytes, *, is_suspected: bool) -> Held:
     queue, newline, payload = raw.partition(b"\n")
     if not newline:
         return Held(delivery_id, "", raw, raw)
-    return Held(delivery_id, queue.decode(errors="replace"), payload, raw)
+    name = queue.decode(errors="replace")
+    return Held(delivery_id, name, payload, raw, is_suspected)
 
 
 def _age(held: Held) -> tuple[tuple[int, str], ...]:

@@ -34,7 +34,7 @@ def backup_key(identity: str) -> str:
 
 
 def calls_key(identity: str) -> str:
-    """Return the hash of the numbers of a process's fetches."""
+    """Return the hash of the numbers of a process's fetches, and of its suspect."""
     return f"kiq:calls|{identity}"
 
 

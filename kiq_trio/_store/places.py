@@ -83,7 +83,7 @@ WAYS = (
         "its process does not move, or has gone",
     ),
     Way(LEFT, ENQUEUED, ("drain",), "a rescuer", "it is to be run again"),
-    Way(LEFT, GIVEN_UP, ("drain",), "a rescuer", "it was left behind three times"),
+    Way(LEFT, GIVEN_UP, ("drain",), "a rescuer", "it has killed three processes"),
     Way(
         GIVEN_UP,
         DONE,

@@ -32,6 +32,7 @@ RESCHEDULE = _load("reschedule")
 RESIGN = _load("resign")
 SCHEDULE = _load("schedule")
 SETTLE = _load("settle")
+SUSPECT = _load("suspect")
 TICK = _load("tick")
 
 SCRIPTS = (
@@ -55,6 +56,7 @@ SCRIPTS = (
     RESIGN,
     SCHEDULE,
     SETTLE,
+    SUSPECT,
     TICK,
 )
 """All of them, for `open_redis(scripts=...)`."""

@@ -1,6 +1,7 @@
 """What runs in the processes that the fault tests kill: workers and enqueuers."""
 
 import contextlib
+import ctypes
 import logging
 import os
 import random
@@ -85,13 +86,32 @@ def _make_bad_workers(effects: Effects) -> list[AnyWorker]:
             finally:
                 await trio.sleep(seconds)
 
+    return [doomed, hoard, *_make_fatal_workers(effects)]
+
+
+def _make_fatal_workers(effects: Effects) -> list[AnyWorker]:
+    """Return workers that are the end of their process."""
+
     @worker()
-    async def fatal(jid: str, seconds: float) -> None:
+    async def segfault(jid: str, seconds: float) -> None:
+        effects.begin(jid)
+        await trio.sleep(seconds)
+        ctypes.string_at(0)
+
+    @worker()
+    async def suicide(jid: str, seconds: float) -> None:
+        """Die as by the hand of the system, when there is no memory left."""
         effects.begin(jid)
         await trio.sleep(seconds)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return [doomed, hoard, fatal]
+    @worker()
+    def walk_out(jid: str, seconds: float) -> None:
+        effects.begin(jid)
+        time.sleep(seconds)
+        os._exit(3)
+
+    return [segfault, suicide, walk_out]
 
 
 def make_job(kind: str, seconds: float, *, queue: str = "default") -> Job:

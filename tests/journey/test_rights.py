@@ -32,6 +32,7 @@ from kiq_trio._store.removing import delete_queue
 from kiq_trio._store.rota import forget_periodic, read_periodics, write_periodics
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._store.signalling import send_signal
+from kiq_trio._store.suspecting import suspect
 from kiq_trio._store.sweeping import adopt_strays
 from kiq_trio._store.tending import delete, kill, run_again
 from kiq_trio._store.ticking import NewJob, Ticking, tick
@@ -212,7 +213,10 @@ async def rescue(redis: Redis) -> None:
     dead, orphan = new_identity(), new_identity()
     await register(redis, dead)
     await enqueue(redis, [Batch("lane", 1, "mail", (b'{"class":"A"}',))])
-    await fetch(redis, identity=dead, producer="mail", call=1, queue="mail", limit=10)
+    [job, *_] = await fetch(
+        redis, identity=dead, producer="mail", call=1, queue="mail", limit=10
+    )
+    assert await suspect(redis, job)
     assert await bury(redis, dead, (await read_counters(redis))[dead])
     moves = [Rescued(held, held.payload) for held in await read_grave(redis, dead)]
     await drain(redis, dead, moves, now=1.0, dead_limit=10, dead_timeout=1e10)

@@ -24,6 +24,7 @@ from kiq_trio._pipeline.recalls import Recalls
 from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._pipeline.suspects import Suspects
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import register
@@ -103,6 +104,7 @@ async def working(
             ledger=ledger,
             failures=Failures(runner.workers, [], trio.current_time, dice),
             gate=gate,
+            suspects=Suspects(redis),
         )
 
     crew = Crew(producer, [hire() for _ in range(consumers)], slots, settler, hire)

@@ -2,7 +2,7 @@
 
 import json
 
-from kiq_trio._services.recovery import recover
+from kiq_trio._services.recovery import PATIENCE, recover
 from kiq_trio._store.burying import Held
 from kiq_trio.job import Job
 
@@ -10,8 +10,9 @@ NOW = 1_795_318_226.0
 HOUR = 3600.0
 
 
-def held(payload: bytes, queue: str = "default") -> Held:
-    return Held("q.1.0", queue, payload, queue.encode() + b"\n" + payload)
+def held(payload: bytes, queue: str = "default", *, is_suspected: bool = True) -> Held:
+    raw = queue.encode() + b"\n" + payload
+    return Held("q.1.0", queue, payload, raw, is_suspected)
 
 
 def test_a_recovered_job_is_stamped_and_otherwise_unchanged() -> None:
@@ -34,6 +35,16 @@ def test_the_third_recovery_within_three_days_is_the_last() -> None:
 
     assert last.to_dead
     assert "died under it 3 times" in json.loads(last.payload)["error_message"]
+
+
+def test_who_was_not_suspected_is_not_to_blame_until_patience_ends() -> None:
+    payload = Job(job_class="A", jid="1").encode()
+    for _ in range(PATIENCE - 1):
+        rescued = recover(held(payload, is_suspected=False), NOW)
+        assert not rescued.to_dead
+        payload = rescued.payload
+
+    assert recover(held(payload, is_suspected=False), NOW).to_dead
 
 
 def test_old_recoveries_are_forgiven() -> None:

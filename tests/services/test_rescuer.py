@@ -7,10 +7,12 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio._background import background
+from kiq_trio._services.recovery import PATIENCE
 from kiq_trio._services.rescuer import Rescuer
 from kiq_trio._store.fetching import fetch
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import beat, read_counters, register
+from kiq_trio._store.suspecting import suspect
 from kiq_trio._wire.client import Redis
 from kiq_trio.job import Job
 from kiq_trio.timing import Timing
@@ -152,10 +154,10 @@ async def test_a_backup_nobody_owns_is_drained_after_a_while(
         assert await redis.raw("SCARD", "kiq:backups") == 0
 
 
-async def test_a_job_that_kills_its_process_the_third_time_is_given_up(
+async def test_a_suspect_is_given_up_the_third_time_and_not_what_ran_beside_it(
     autojump_clock: MockClock, redis: Redis
 ) -> None:
-    await redis.raw("LPUSH", "queue:q", *jobs("poison"))
+    await redis.raw("LPUSH", "queue:q", *jobs("older", "poison", "younger"))
     async with background(make_rescuer(redis).run):
         for life in range(3):
             await register(redis, f"dead{life}")
@@ -165,12 +167,14 @@ async def test_a_job_that_kills_its_process_the_third_time_is_given_up(
                 producer="q",
                 call=1,
                 queue="q",
-                limit=1,
+                limit=3,
             )
-            assert len(held) == 1
+            assert len(held) == 3
+            # As consumers do with what has come back twice.
+            assert await suspect(redis, held[1])
             await trio.sleep(TIMING.burial + 2 * TIMING.observe)
 
-    assert await waiting(redis) == []
+    assert await waiting(redis) == ["older", "younger"]
     [payload] = await redis.raw("ZRANGE", "dead", 0, -1)
     assert Job.decode(payload).rest["error_class"] == "kiq_trio.PoisonPill"
 
@@ -200,7 +204,7 @@ async def test_a_grave_of_somebody_registered_is_not_touched(
 async def test_two_jobs_that_are_equal_to_the_byte_are_given_up_as_two(
     autojump_clock: MockClock, redis: Redis
 ) -> None:
-    stamps = [int(EPOCH * 1000) - 2, int(EPOCH * 1000) - 1]
+    stamps = [int(EPOCH * 1000)] * (PATIENCE - 1)
     poison = Job(job_class="A", jid="1", rest={"kiq_recovered": stamps}).encode()
     await die_with(redis, poison, poison)
     async with background(make_rescuer(redis).run):

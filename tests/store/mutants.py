@@ -399,6 +399,24 @@ MUTANTS = [
         "1",
         "test_an_orphan_gets_a_grave",
     ),
+    # suspect
+    Mutant(
+        "suspect",
+        "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then",
+        NEVER,
+        "test_who_is_buried_may_begin_no_suspect",
+    ),
+    Mutant(
+        "suspect",
+        "if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then",
+        NEVER,
+        "test_what_is_held_no_more_is_not_suspected",
+    ),
+    *without(
+        "suspect",
+        "redis.call('HSET', KEYS[3], '\\n', ARGV[2])\n",
+        caught_by="test_the_last_that_began_is_the_one_to_blame",
+    ),
     # drain
     Mutant(
         "drain",

@@ -20,6 +20,7 @@ from tests.store import (
     test_leading,
     test_lock_guards,
     test_ordering,
+    test_suspecting,
     test_torn,
 )
 from tests.store.direct import LINE, WRITES, DirectServer, call
@@ -31,7 +32,13 @@ ALL = [*MUTANTS, *LOCK_MUTANTS]
 
 DIRECTED = {
     name: test
-    for module in (test_guards, test_lock_guards, test_leading, test_ordering)
+    for module in (
+        test_guards,
+        test_lock_guards,
+        test_leading,
+        test_ordering,
+        test_suspecting,
+    )
     for name, test in vars(module).items()
     if name.startswith("test_")
 }
