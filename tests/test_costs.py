@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bench.child import resident
 from bench.clock import Row
 from bench.costs import count_draining, count_enqueueing
-from bench.enqueue import in_bulk, one_by_one
+from bench.enqueue import in_bulk, noop, one_by_one
+from bench.loads import PADDING
 from kiq_trio import Kiq
 from kiq_trio.job import Job
 from kiq_trio.middleware import ServerNext
@@ -74,3 +76,10 @@ async def test_a_question_more_for_each_job_is_noticed(url: str) -> None:
     row = await count_enqueueing(url, ask_twice)
 
     assert {"writes", "sent", "calls"} <= set(exceeded(row, IN_BULK))
+
+
+def test_a_payload_that_is_kept_takes_hardly_more_memory_than_it_has_bytes() -> None:
+    before = resident()
+    payloads = [noop.new(n, PADDING).encode() for n in range(5_000)]
+
+    assert resident() - before < 3 * sum(map(len, payloads))
