@@ -141,7 +141,7 @@ class Job(Sayings):
         own["queue"] = queue if type(queue) is str and queue else "default"
         own["jid"] = jid
         own["retry"] = retry
-        own["at"] = at if isinstance(at, int | float) else None
+        own["at"] = at if isinstance(at, _NUMBERS) else None
         own["duplicate_of"] = None
         own["rest"] = rest
         return job
@@ -221,4 +221,6 @@ def _tell(value: Any) -> str:
     return repr(value) if value in (None, "", []) else f"of type {type(value).__name__}"
 
 
+# Made once: `int | float` makes a type, and would make it for each job.
+_NUMBERS = (int, float)
 _ATTRIBUTES = {field.name for field in attrs.fields(Job)} - {"rest"}
