@@ -67,7 +67,7 @@ async def serving(
     async with (
         background(presence.run, stop.in_time(presence.leave)),
         background(heart.run, stop.in_time(heart.vanish)),
-        _tending(config, tools, redis),
+        _tending(config, tools, redis, presence),
         _ticking(config, tools, redis),
         _campaigning(config, tools, redis, plant, stop),
         _obeying(config, tools, redis, plant),
@@ -76,7 +76,9 @@ async def serving(
 
 
 @asynccontextmanager
-async def _tending(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[None]:
+async def _tending(
+    config: Config, tools: Tools, redis: Redis, presence: Presence
+) -> AsyncIterator[None]:
     """Move what is due, and bring back what others have left behind."""
     timing = config.timing
     stager = Stager(
@@ -91,6 +93,7 @@ async def _tending(config: Config, tools: Tools, redis: Redis) -> AsyncIterator[
     rescuer = Rescuer(
         redis=redis,
         timing=timing,
+        silence=presence.silence,
         now=tools.now,
         dead_limit=config.dead_limit,
         dead_timeout=config.dead_timeout,

@@ -81,6 +81,10 @@ class Presence:
         finally:
             self._ended.set()
 
+    def silence(self) -> float:
+        """Return for how many seconds no beat of ours has got through."""
+        return self._pulse.age
+
     async def leave(self) -> None:
         """Go for good; jobs we could not settle are left to the others."""
         # A beat that finds us gone would take it for a burial, and join anew.

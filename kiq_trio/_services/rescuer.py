@@ -5,6 +5,8 @@
 A process is dead when its beat counter has stood still for `timing.burial` on our
 own steady clock. Any gap in our looking, be it an outage, a pause of ours or a
 jump of somebody's clock, clears our notes: we bury nobody we have not watched.
+So does a silence of our own: where our beats do not get through, as when Redis takes
+no writes but can be read, those of all others need not either.
 """
 
 import logging
@@ -48,6 +50,7 @@ class Rescuer:
     Attributes:
         redis: where everybody's counters and backups are.
         timing: how often to look, how long to wait.
+        silence: returns for how many seconds no beat of ours has got through.
         now: returns epoch seconds, for stamps.
         dead_limit: how many jobs the dead set keeps.
         dead_timeout: for how many seconds.
@@ -56,6 +59,7 @@ class Rescuer:
 
     redis: Redis
     timing: Timing
+    silence: Callable[[], float]
     now: Callable[[], float]
     dead_limit: int
     dead_timeout: float
@@ -94,7 +98,10 @@ class Rescuer:
         counters = await read_counters(self.redis)
         orphans = await read_orphans(self.redis)
         looked_at = trio.current_time()
-        if looked_at - self._looked_at > 4 * self.timing.observe:
+        if (
+            looked_at - self._looked_at > 4 * self.timing.observe
+            or self.silence() > self.timing.burial / 2
+        ):
             self._forget()
         self._looked_at = looked_at
         for identity, counter in self._stood_still(counters):

@@ -1,6 +1,7 @@
 """The dead are buried by those who have watched them, and their jobs come back."""
 
 import logging
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -22,8 +23,10 @@ from tests.unkind import UnkindServer
 TIMING = Timing()
 
 
-def make_rescuer(redis: Redis) -> Rescuer:
-    return Rescuer(redis, TIMING, lambda: EPOCH, dead_limit=100, dead_timeout=1e9)
+def make_rescuer(redis: Redis, silence: Callable[[], float] = lambda: 0.0) -> Rescuer:
+    return Rescuer(
+        redis, TIMING, silence, lambda: EPOCH, dead_limit=100, dead_timeout=1e9
+    )
 
 
 async def die_with(
@@ -101,6 +104,26 @@ async def test_after_a_pause_of_its_own_it_buries_nobody_at_once(
     await rescuer.look()
 
     assert list(await read_counters(redis)) == ["dead"]
+
+
+async def test_it_buries_nobody_while_its_own_beats_do_not_get_through(
+    autojump_clock: MockClock, redis: Redis
+) -> None:
+    """Redis takes no writes, so everybody's counter stands still."""
+    await register(redis, "other")
+    silent_since, silent_until = 10.0, 10 * TIMING.burial
+    began = trio.current_time()
+
+    def silence() -> float:
+        now = trio.current_time() - began
+        return now - silent_since if silent_since < now < silent_until else 0.0
+
+    async with background(make_rescuer(redis, silence).run):
+        await trio.sleep(silent_until + TIMING.burial - TIMING.observe)
+        assert list(await read_counters(redis)) == ["other"]
+        await trio.sleep(3 * TIMING.observe)
+
+        assert await read_counters(redis) == {}
 
 
 async def test_an_error_while_it_looks_clears_what_it_has_seen(
