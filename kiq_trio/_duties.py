@@ -13,6 +13,7 @@ from kiq_trio._services.heartbeat import Heart, Portrait
 from kiq_trio._services.presence import Presence
 from kiq_trio._services.rescuer import Rescuer
 from kiq_trio._services.stager import Stager
+from kiq_trio._services.stocktaker import Stocktaker
 from kiq_trio._services.sweeper import Sweeper
 from kiq_trio._services.ticker import Ticker
 from kiq_trio._services.watchdog import Watchdog
@@ -67,11 +68,29 @@ async def serving(
     async with (
         background(presence.run, stop.in_time(presence.leave)),
         background(heart.run, stop.in_time(heart.vanish)),
+        _taking_stock(config, redis, plant),
         _tending(config, tools, redis, presence),
         _ticking(config, tools, redis),
         _campaigning(config, tools, redis, plant, stop),
         _obeying(config, tools, redis, plant),
     ):
+        yield
+
+
+@asynccontextmanager
+async def _taking_stock(
+    config: Config, redis: Redis, plant: Plant
+) -> AsyncIterator[None]:
+    """Give back what Redis has forgotten that we are done with."""
+    stocktaker = Stocktaker(
+        redis=redis,
+        lease=plant.lease,
+        crews=plant.crews,
+        ledger=plant.ledger,
+        settler=plant.settler,
+        interval=config.timing.observe,
+    )
+    async with background(stocktaker.run):
         yield
 
 

@@ -4,7 +4,7 @@
       buffer                   a client stops here
         broadcast              to the reporters
           presence             alive while anything runs
-            heart, stager, rescuer, sweeper, ticker, candidate, courier
+            heart, stocktaker, stager, rescuer, sweeper, ticker, candidate, courier
               settler          outlives the consumers
                 crews          consumers, and inside them the producers
 

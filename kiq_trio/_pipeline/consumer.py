@@ -44,6 +44,7 @@ class Consumer:
         gate: knows which jobs are not to be run.
         suspects: lets those begin that may have killed other processes.
         longest: bytes of a payload that are read at most.
+        in_hand: the run that waits for a turn, taken and not yet running.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Consumer:
     gate: Gate
     suspects: Suspects
     longest: int = 2 * PAYLOAD_LIMIT
+    in_hand: Run | None = attrs.field(default=None, init=False)
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _is_given_up: bool = attrs.field(default=False, init=False)
     _is_dismissed: bool = attrs.field(default=False, init=False)
@@ -118,11 +120,14 @@ class Consumer:
 
     async def _yield(self, run: Run) -> None:
         """Let other tasks run, with a job in our hands."""
+        self.in_hand = run
         try:
             await self.slots.pace.next_turn()
         except trio.Cancelled:
             self.settler.add(run)
             raise
+        finally:
+            self.in_hand = None
 
     async def _work(self, run: Run) -> None:
         payload = run.delivery.payload

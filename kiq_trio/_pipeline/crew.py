@@ -1,7 +1,7 @@
 """The consumers of one queue and the producer that feeds them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
@@ -12,6 +12,7 @@ from kiq_trio._pipeline.recalls import Recall
 from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
+from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.paging import pages
 
 _LAST_CALL = 1.0
@@ -65,6 +66,14 @@ class Crew:
     def size(self) -> int:
         """How many jobs may run at once, as soon as those too many have ended."""
         return len(self.consumers) - self.slots.surplus
+
+    @property
+    def waiting(self) -> Iterator[Delivery]:
+        """The jobs that have come and do not run yet."""
+        yield from self.slots.waiting
+        for consumer in self.consumers:
+            if consumer.in_hand is not None:
+                yield consumer.in_hand.delivery
 
     def resize(self, size: int) -> None:
         """Let *size* jobs run at once; no run is cancelled for it."""

@@ -73,6 +73,11 @@ class Producer:
             f"jobs of {self.queue} are taken again",
         )
 
+    @property
+    def call(self) -> int:
+        """The number of the next call, or of one whose answer we do not know yet."""
+        return self._call
+
     async def run(self) -> None:
         """Fetch whenever we may, for ever."""
         may_fetch = self.lease.may_fetch

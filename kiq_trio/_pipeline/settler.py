@@ -5,7 +5,8 @@ way goes with the next.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import attrs
 import trio
@@ -55,7 +56,7 @@ class Settler:
     random: Callable[[], float]
     is_full: bool = attrs.field(default=False, init=False)
     _waiting: list[Run] = attrs.field(factory=list, init=False)
-    _in_flight: int = attrs.field(default=0, init=False)
+    _in_flight: list[Run] = attrs.field(factory=list, init=False)
     _refused: list[Run] = attrs.field(factory=list, init=False)
     _retry_at: float = attrs.field(default=0.0, init=False)
     _complaints: Complaints = attrs.field(init=False)
@@ -77,7 +78,12 @@ class Settler:
     @property
     def size(self) -> int:
         """How many runs Redis does not know to have ended."""
-        return len(self._waiting) + self._in_flight + len(self._refused)
+        return len(self._waiting) + len(self._in_flight) + len(self._refused)
+
+    @property
+    def unsettled(self) -> Iterator[Run]:
+        """Those runs."""
+        return chain(self._waiting, self._in_flight, self._refused)
 
     def add(self, run: Run) -> None:
         """Take note that we are done with *run*."""
@@ -116,17 +122,17 @@ class Settler:
             batch, self._waiting = self._waiting, []
             if self._refused and trio.current_time() >= self._retry_at:
                 batch, self._refused = self._refused + batch, []
-            self._in_flight = len(batch)
+            self._in_flight = batch
             self._measure_room()
             await self._settle(batch)
-            self._in_flight = 0
+            self._in_flight = []
             if not self._refused:
                 self._complaints.withdraw()
             self._measure_room()
             self._written.unpark_all()
 
     def _measure_room(self) -> None:
-        self._room = self.limit - self._in_flight - len(self._refused)
+        self._room = self.limit - len(self._in_flight) - len(self._refused)
         self.is_full = len(self._waiting) >= self._room
 
     async def _wait_for_work(self) -> None:

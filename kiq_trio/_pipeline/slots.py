@@ -44,6 +44,11 @@ class Slots:
         """Whether no job waits here."""
         return not self._jobs
 
+    @property
+    def waiting(self) -> Iterable[Delivery]:
+        """The jobs that wait here."""
+        return self._jobs
+
     async def wait_free(self) -> int:
         """Wait until a consumer is idle; return how many are."""
         await trio.lowlevel.checkpoint_if_cancelled()

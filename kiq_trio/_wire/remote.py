@@ -8,18 +8,20 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
+from functools import partial
 
 import redis
 import trio
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from kiq_trio._background import open_service_nursery
 from kiq_trio._wire.address import Address, HostPort
 from kiq_trio._wire.handshake import greet
 from kiq_trio._wire.line import open_line
 from kiq_trio._wire.mux import SocketConnection
 from kiq_trio._wire.redispy_clients import make_sync
 from kiq_trio._wire.script import Script
-from kiq_trio._wire.sentinel import find_primary
+from kiq_trio._wire.sentinel import find_primary, leave_deposed
 from kiq_trio._wire.transport import open_transport
 
 
@@ -49,7 +51,8 @@ class RemoteServer:
         async with open_line(transport, command_timeout=command_timeout) as connection:
             with _limit(deadline, f"no greeting within {command_timeout:g} s"):
                 await greet(connection, self.address, scripts=scripts, name=name)
-            yield connection
+            async with self._watching(connection, place, command_timeout):
+                yield connection
 
     def connect_sync(self, *, timeout: float) -> redis.Redis:
         """As `Server.connect_sync`."""
@@ -67,6 +70,20 @@ class RemoteServer:
     def clock(self) -> float:
         """As `Server.clock`."""
         return time.time()
+
+    @asynccontextmanager
+    async def _watching(
+        self, connection: SocketConnection, primary: HostPort, command_timeout: float
+    ) -> AsyncIterator[None]:
+        if not self._sentinels:
+            yield
+            return
+        async with open_service_nursery() as nursery:
+            watch = partial(leave_deposed, command_timeout=command_timeout)
+            nursery.start_soon(
+                watch, connection, self.address, primary, self._sentinels
+            )
+            yield
 
     async def _find(self, command_timeout: float) -> HostPort:
         if not self._sentinels:

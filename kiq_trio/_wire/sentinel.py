@@ -1,4 +1,4 @@
-"""Asks Sentinels where the primary is."""
+"""Asks Sentinels where the primary is, and whether it still is."""
 
 import trio
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -6,6 +6,7 @@ from redis.exceptions import RedisError
 
 from kiq_trio._wire.address import Address, HostPort
 from kiq_trio._wire.line import open_line
+from kiq_trio._wire.seam import Connection
 from kiq_trio._wire.slot import Command
 from kiq_trio._wire.transport import open_transport
 from kiq_trio.errors import ServerUnfitError
@@ -39,6 +40,37 @@ async def find_primary(
     raise (ServerUnfitError if is_final else RedisConnectionError)(
         f"no Sentinel knows the primary of {address.service!r}: "
         + "; ".join(complaints)
+    )
+
+
+async def leave_deposed(
+    connection: Connection,
+    address: Address,
+    primary: HostPort,
+    sentinels: list[HostPort],
+    *,
+    command_timeout: float,
+) -> None:
+    """End *connection* once the Sentinels name another primary than its own.
+
+    One that comes back after a failover, or was cut off from nobody but the Sentinels,
+    takes itself for the primary until they get hold of it, some ten seconds later; all
+    that it acknowledges until then is thrown away. So they are asked twice in a
+    *command_timeout*. While none of them answers, the line is as good as it was.
+    """
+    named = primary
+    while named == primary:
+        await trio.sleep(command_timeout / 2)
+        try:
+            named = await find_primary(
+                address, sentinels, command_timeout=command_timeout / 2
+            )
+        except (RedisError, ServerUnfitError):
+            continue
+    connection.abort(
+        RedisConnectionError(
+            f"the Sentinels name another primary: {named[0]}:{named[1]}"
+        )
     )
 
 
