@@ -16,6 +16,8 @@ from kiq_trio._wire.memory import MemoryServer
 from kiq_trio.testing import FaultyServer
 from tests.conftest import EPOCH
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 MINUTE, HOUR = 60.0, 3_600.0
 
 

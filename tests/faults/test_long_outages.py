@@ -15,6 +15,8 @@ from kiq_trio._wire.clock import TrioClock
 from kiq_trio._wire.memory import MemoryServer
 from kiq_trio.testing import FaultyServer
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 Way: TypeAlias = Callable[[FaultyServer], AbstractContextManager[None]]
 
 AWAY = 600.0
@@ -118,7 +120,6 @@ async def enqueueing(kiq: Kiq, rate: int) -> AsyncIterator[Enqueuers]:
         enqueuers.is_over = True
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "soon"),
     # Who was let in and then lost, tries again after 5 s at most; whoever is not
