@@ -1,4 +1,7 @@
-"""Every row of the faults has an entry, and every test that is named is there."""
+"""Every row of the faults has an entry, and every test that is named is there.
+
+So is every limit of which a test is named.
+"""
 
 import re
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text()
 ROWS = re.findall(r"^\| F(\d+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+LIMITS = (ROOT / "docs" / "limits.md").read_text()
 TESTS = {
     name
     for path in (ROOT / "tests").rglob("test_*.py")
@@ -35,7 +39,18 @@ def test_a_row_names_tests_or_says_what_is_missing(
     assert named or re.search(r"not tested yet|not here: ", shown), number
 
 
-def test_every_test_that_is_named_is_there() -> None:
-    named = set(re.findall(r"`(test_\w+)`", PAGE))
+@pytest.mark.parametrize("page", [PAGE, LIMITS], ids=["faults", "limits"])
+def test_every_test_that_is_named_is_there(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", page))
 
+    assert named
     assert not named - TESTS
+
+
+def test_every_limit_that_a_test_shows_is_told_of() -> None:
+    told, _, shown = LIMITS.partition("## Shown by tests")
+    limits = re.findall(r"^\| (.+) \| `test_", shown, re.MULTILINE)
+
+    assert len(limits) > 10
+    for limit in limits:
+        assert f"| **{limit}" in told or f"| {limit} |" in told, limit

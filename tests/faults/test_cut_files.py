@@ -13,6 +13,7 @@ import redis
 from kiq_trio._store.scripts import SCRIPTS
 from tests.faults.durable import DurableServer
 from tests.faults.inside import steps
+from tests.servers import RealServer
 from tests.store.test_torn import CASES, JOBS, Deed, enqueue_three, schedule_three
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.server]
@@ -54,7 +55,7 @@ def test_a_file_that_is_cut_at_any_byte_of_a_script_loses_and_doubles_no_job(
     assert end - start > 100
 
 
-def increment(server: DurableServer) -> Path:
+def increment(server: RealServer) -> Path:
     """Return the file that is appended to."""
     [path] = server.folder.glob("appendonlydir/*.incr.aof")
     return path

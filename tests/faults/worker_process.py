@@ -57,6 +57,13 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
         time.sleep(seconds)
         effects.end(jid, run)
 
+    @worker(exclusive=True)
+    def stubborn(jid: str, seconds: float) -> None:
+        """Run on, whatever it is told: a thread does not hear it."""
+        run = effects.begin(jid)
+        time.sleep(seconds)
+        effects.end(jid, run)
+
     @worker()
     async def flaky(jid: str, seconds: float) -> None:
         """Fail now and then; what fails has not run, for the auditor."""
@@ -65,7 +72,7 @@ def make_workers(effects: Effects) -> list[AnyWorker]:
             raise ValueError(jid)
         effects.end(jid, effects.begin(jid))
 
-    return [nap, alone, block, thread, flaky, *_make_bad_workers(effects)]
+    return [nap, alone, block, thread, stubborn, flaky, *_make_bad_workers(effects)]
 
 
 def _make_bad_workers(effects: Effects) -> list[AnyWorker]:
