@@ -11,6 +11,7 @@ from trio_util import move_on_when
 
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.lease import Lease
+from kiq_trio._pipeline.ride import Ride
 from kiq_trio._pipeline.runs import Run
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
@@ -63,10 +64,12 @@ class Producer:
     _resumed: trio.Event = attrs.field(init=False)
     _call: int = attrs.field(default=1, init=False)
     _limit: int = attrs.field(default=0, init=False)
+    _ride: Ride = attrs.field(init=False)
     _complaints: Complaints = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._resumed = self.watch()
+        self._ride = Ride(self.redis, self.settler)
         self._complaints = Complaints(
             logger,
             f"nothing is taken from {self.queue}",
@@ -83,8 +86,12 @@ class Producer:
         may_fetch = self.lease.may_fetch
         while True:
             await may_fetch.wait_value(True)  # noqa: FBT003 - trio_util's own.
-            async with move_on_when(may_fetch.wait_value, False):  # noqa: FBT003
-                await self._produce()
+            try:
+                async with move_on_when(may_fetch.wait_value, False):  # noqa: FBT003
+                    await self._produce()
+            finally:
+                # No fetch of ours leaves soon, to take along what was held for it.
+                self.settler.hurry()
             async with move_on_when(may_fetch.wait_value, True):  # noqa: FBT003
                 await self.hand_back()
 
@@ -99,7 +106,12 @@ class Producer:
     async def _produce(self) -> None:
         is_empty = False
         while True:
+            if not is_empty:
+                # What ends at once goes along with our next fetch.
+                self.settler.hold()
             await self._let_consumers_begin()
+            if self.slots.free <= 0:
+                self.settler.hurry()
             # A slot is one idle consumer. We hold a slot before we take a job, so
             # no job waits in our memory while another process could run it.
             room = await self.slots.wait_free()
@@ -157,7 +169,7 @@ class Producer:
         """
         limit = self._limit = self._limit or limit
         jobs = await fetch(
-            self.redis,
+            self._ride,
             identity=self.lease.identity,
             producer=self.queue,
             call=self._call,

@@ -1,11 +1,11 @@
 """Writes in Redis where jobs go, many in one round trip, and tells of it after.
 
 Consumers add settlements without waiting; whatever came while one write was under
-way goes with the next.
+way goes with the next. Or it goes along with a fetch that leaves soon (`ride.py`).
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 import attrs
@@ -15,15 +15,10 @@ from redis.exceptions import ResponseError
 from kiq_trio._pipeline.broadcast import Broadcast
 from kiq_trio._pipeline.complaints import Complaints
 from kiq_trio._pipeline.ledger import Ledger
-from kiq_trio._pipeline.runs import ACK, Run, distinguish
+from kiq_trio._pipeline.moves import Moves
+from kiq_trio._pipeline.runs import ACK, Run
 from kiq_trio._store.locking import release
-from kiq_trio._store.settling import (
-    Requeue,
-    Settled,
-    Settlement,
-    acknowledge,
-    settle,
-)
+from kiq_trio._store.settling import Requeue, Settlement
 from kiq_trio._wire.client import Redis
 from kiq_trio.unique import Lock
 
@@ -56,10 +51,13 @@ class Settler:
     random: Callable[[], float]
     is_full: bool = attrs.field(default=False, init=False)
     _waiting: list[Run] = attrs.field(factory=list, init=False)
-    _in_flight: list[Run] = attrs.field(factory=list, init=False)
+    _in_flight: list[list[Run]] = attrs.field(factory=list, init=False)
+    _is_held: bool = attrs.field(default=False, init=False)
+    _is_in_doubt: bool = attrs.field(default=False, init=False)
     _refused: list[Run] = attrs.field(factory=list, init=False)
     _retry_at: float = attrs.field(default=0.0, init=False)
     _complaints: Complaints = attrs.field(init=False)
+    _moves: Moves = attrs.field(init=False)
     _arrival: trio.lowlevel.ParkingLot = attrs.field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
@@ -71,6 +69,7 @@ class Settler:
 
     def __attrs_post_init__(self) -> None:
         self._room = self.limit
+        self._moves = Moves(self.redis, self.dead_limit, self.dead_timeout, self.random)
         self._complaints = Complaints(
             logger, "some jobs cannot be settled", "all jobs are settled again"
         )
@@ -78,21 +77,61 @@ class Settler:
     @property
     def size(self) -> int:
         """How many runs Redis does not know to have ended."""
-        return len(self._waiting) + len(self._in_flight) + len(self._refused)
+        return sum(1 for _ in self.unsettled)
 
     @property
     def unsettled(self) -> Iterator[Run]:
         """Those runs."""
-        return chain(self._waiting, self._in_flight, self._refused)
+        return chain(self._waiting, *self._in_flight, self._refused)
 
     def add(self, run: Run) -> None:
         """Take note that we are done with *run*."""
         self._waiting.append(run)
         waiting = len(self._waiting)
-        if waiting == 1:
-            self._arrival.unpark()
-        elif waiting >= self._room:
+        if waiting >= self._room:
             self.is_full = True
+        if self._is_held:
+            if run.settlement is not ACK:
+                self.hurry()
+        elif waiting == 1:
+            self._arrival.unpark()
+
+    def hold(self) -> None:
+        """Leave what is done with to whoever calls this: he will `board` or `hurry`."""
+        self._is_held = True
+
+    def hurry(self) -> None:
+        """Write what was held for somebody, if there is anything."""
+        self._is_held = False
+        if self._waiting:
+            self._arrival.unpark()
+
+    def board(self) -> list[Run]:
+        """Return what waits here, if it is all done with and held under one name.
+
+        Whoever takes it tells Redis, and then calls `land` or `take_back`.
+        """
+        runs = self._waiting
+        if self._is_in_doubt or not _are_alike(runs):
+            self.hurry()
+            return []
+        self._is_held = False
+        if runs:
+            self._waiting = []
+            self._let_go(runs)
+        return runs
+
+    def land(self, runs: list[Run]) -> None:
+        """Redis knows of *runs*, which were taken along."""
+        self._tell(runs)
+        self._conclude(runs)
+
+    def take_back(self, runs: list[Run]) -> None:
+        """Settle *runs* here, for Redis may not know of them."""
+        self._waiting[:0] = runs
+        self._is_in_doubt = True
+        self._conclude(runs)
+        self.hurry()
 
     async def room(self) -> None:
         """Wait until there are fewer than `limit` unsettled runs."""
@@ -122,34 +161,30 @@ class Settler:
             batch, self._waiting = self._waiting, []
             if self._refused and trio.current_time() >= self._retry_at:
                 batch, self._refused = self._refused + batch, []
-            self._in_flight = batch
-            self._measure_room()
-            await self._settle(batch)
-            self._in_flight = []
+            again, self._is_in_doubt = self._is_in_doubt, False
+            self._let_go(batch)
+            await self._settle(batch, again=again)
             if not self._refused:
                 self._complaints.withdraw()
-            self._measure_room()
-            self._written.unpark_all()
-
-    def _measure_room(self) -> None:
-        self._room = self.limit - len(self._in_flight) - len(self._refused)
-        self.is_full = len(self._waiting) >= self._room
+            self._conclude(batch)
 
     async def _wait_for_work(self) -> None:
         if self._refused:
             with trio.move_on_at(self._retry_at):
                 while not self._waiting:
                     await self._arrival.park()
-        elif not self._waiting:
-            await self._arrival.park()
+        else:
+            # Woken in vain, if somebody has taken along what had ended.
+            while not self._waiting:
+                await self._arrival.park()
 
-    async def _settle(self, batch: list[Run]) -> None:
+    async def _settle(self, batch: list[Run], *, again: bool) -> None:
         if Requeue in {type(run.settlement) for run in batch}:
             # Interrupted together, runs end in any order; the oldest job shall be
             # the first of its queue again.
             batch.sort(key=lambda run: run.delivery.age)
         try:
-            await self._settle_together(batch)
+            await self._settle_together(batch, again=again)
         except ResponseError:
             await self._settle_apart(batch)
 
@@ -171,51 +206,33 @@ class Settler:
                 self._refused += group
                 self._retry_at = trio.current_time() + _PAUSE
 
-    async def _settle_together(self, batch: list[Run], *, again: bool = False) -> None:
-        # Since a burial or a loss we have another name; what we took before is
-        # held under the old one. The newer name first, so that what the older
-        # one held comes in front of it.
-        names = dict.fromkeys([run.delivery.identity for run in batch])
-        for name in reversed(names):
-            held = batch
-            if len(names) > 1:
-                held = [run for run in batch if run.delivery.identity == name]
-            await self._settle_held(name, held, again=again)
-        self.ledger.count(batch)
-        self.broadcast.tell_ends(batch)
+    async def _settle_together(self, batch: list[Run], *, again: bool) -> None:
+        await self._moves.make(batch, again=again)
+        self._tell(batch)
 
-    async def _settle_held(
-        self, identity: str, batch: list[Run], *, again: bool
-    ) -> None:
-        generation = self.redis.generation
-        pending = batch
-        while pending:
-            results = await self._move(identity, pending)
-            # Asked more than once, Redis may have moved at first what is gone now:
-            # no reason to say that others have it.
-            again = again or self.redis.generation != generation
-            clashes = []
-            for run, result in zip(pending, results, strict=True):
-                if result is Settled.CLASH:
-                    run.settlement = distinguish(run.settlement, self.random)
-                    clashes.append(run)
-                elif result is Settled.GONE and not again:
-                    logger.warning(
-                        "a run ended too late: its job had been given to another "
-                        "process (delivery %s)",
-                        run.delivery.id,
-                    )
-            pending = clashes
+    def _tell(self, runs: list[Run]) -> None:
+        """Redis knows of *runs*: so may others."""
+        self.ledger.count(runs)
+        self.broadcast.tell_ends(runs)
 
-    async def _move(self, identity: str, batch: list[Run]) -> Sequence[Settled]:
-        ids = [run.delivery.id for run in batch if run.settlement is ACK]
-        if len(ids) == len(batch):
-            # Nearly always all is done with, and told in a third of the time.
-            return await acknowledge(self.redis, identity, ids)
-        return await settle(
-            self.redis,
-            identity,
-            [(run.delivery, run.settlement) for run in batch],
-            dead_limit=self.dead_limit,
-            dead_timeout=self.dead_timeout,
-        )
+    def _let_go(self, batch: list[Run]) -> None:
+        self._in_flight.append(batch)
+        self._measure_room()
+
+    def _conclude(self, batch: list[Run]) -> None:
+        self._in_flight.remove(batch)
+        self._measure_room()
+        self._written.unpark_all()
+
+    def _measure_room(self) -> None:
+        in_flight = sum(map(len, self._in_flight))
+        self._room = self.limit - in_flight - len(self._refused)
+        self.is_full = len(self._waiting) >= self._room
+
+
+def _are_alike(runs: list[Run]) -> bool:
+    name = runs[0].delivery.identity if runs else ""
+    for run in runs:
+        if run.settlement is not ACK or run.delivery.identity != name:
+            return False
+    return True

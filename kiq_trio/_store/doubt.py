@@ -6,7 +6,7 @@ no thought: the very same commands are sent again until Redis has answered.
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 from redis.exceptions import (
@@ -20,8 +20,16 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
+
+
+class Sender(Protocol):
+    """What `persist` needs of a client: `Redis`, or what goes through it."""
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """As `Redis.send`."""
+        ...
+
 
 _PASSING = (
     BusyLoadingError,
@@ -62,7 +70,7 @@ def is_of_wrong_type(reply: Any) -> bool:
 
 
 async def persist(
-    redis: Redis,
+    redis: Sender,
     commands: Sequence[Command],
     *,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -91,7 +99,7 @@ async def persist(
         longest = min(2 * longest, _LONGEST_WAIT)
 
 
-async def persist_one(redis: Redis, command: Command) -> Any:
+async def persist_one(redis: Sender, command: Command) -> Any:
     """Send one command as `persist` does, and raise the error if it lasts."""
     (reply,) = raise_first(await persist(redis, [command]))
     return reply

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from kiq_trio._store.doubt import persist_one
+from kiq_trio._store.doubt import Sender, persist_one
 from kiq_trio._store.keys import (
     PAUSED,
     PROCESSES,
@@ -13,7 +13,6 @@ from kiq_trio._store.keys import (
     queue_key,
 )
 from kiq_trio._store.scripts import FETCH
-from kiq_trio._wire.client import Redis
 from kiq_trio._wire.slot import Command
 from kiq_trio.errors import FencedError, QueuePausedError
 
@@ -45,7 +44,7 @@ class Delivery:
 
 
 async def fetch(
-    redis: Redis, *, identity: str, producer: str, call: int, queue: str, limit: int
+    redis: Sender, *, identity: str, producer: str, call: int, queue: str, limit: int
 ) -> list[Delivery]:
     """Take up to *limit* jobs, the oldest first, and hold them in our backup.
 

@@ -132,8 +132,13 @@ async def acknowledge(redis: Redis, identity: str, ids: Sequence[str]) -> list[S
     Raises:
         redis.exceptions.ResponseError: Redis refuses, and we hold them still.
     """
-    found = await persist_one(redis, ("HDEL", backup_key(identity), *ids))
+    found = await persist_one(redis, ack_command(identity, ids))
     return [Settled.MOVED if found else Settled.GONE] * len(ids)
+
+
+def ack_command(identity: str, ids: Sequence[str]) -> Command:
+    """Return the command that `acknowledge` sends; it answers how many were ours."""
+    return ("HDEL", backup_key(identity), *ids)
 
 
 def _sort(
