@@ -212,7 +212,9 @@ class Job(Sayings):
 def revise(job: Job, **own: Any) -> Job:
     """Return *job* with other attributes, as `attrs.evolve` does: in 0.3 of 3 µs."""
     revised = object.__new__(type(job))
-    revised.__dict__.update(job.__dict__, **own)
+    fields = revised.__dict__
+    fields |= job.__dict__
+    fields |= own
     return revised
 
 
