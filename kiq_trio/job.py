@@ -164,14 +164,18 @@ class Job(Sayings):
         A retry of None is left out, as it was when it was read. What others have
         written as null stays in `rest`, and is written again.
         """
-        fields: dict[str, Any] = {"class": self.job_class, "args": self.args}
-        fields["queue"] = self.queue
+        rest = self.rest
+        fields: dict[str, Any] = {
+            "class": self.job_class,
+            "args": self.args,
+            "queue": self.queue,
+        }
         if self.jid:
             fields["jid"] = self.jid
         if self.retry is not None:
             fields["retry"] = self.retry
-        fields.update(self.rest)
-        if "retry" in self.rest or "jid" in self.rest:
+        fields |= rest
+        if "retry" in rest or "jid" in rest:
             self._overrule(fields)
         return fields
 
