@@ -36,7 +36,10 @@ class Flusher:
     lanes: Lanes
     interval: float
     callers: int = attrs.field(default=0, init=False)
-    _turn: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _is_flushing: bool = attrs.field(default=False, init=False)
+    _flushed: trio.lowlevel.ParkingLot = attrs.field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
     _urgent: trio.Event = attrs.field(factory=trio.Event, init=False)
     _arrival: trio.Event = attrs.field(factory=trio.Event, init=False)
 
@@ -47,8 +50,9 @@ class Flusher:
         task_status.started()
         while True:
             await self._linger()
-            async with self._turn:
-                await self._flush()
+            while self._is_flushing:
+                await self._flushed.park()
+            await self._flush()
             if self.callers > 1:
                 # Whoever was told comes again at once, mostly: all share the next.
                 await trio.lowlevel.checkpoint()
@@ -68,7 +72,7 @@ class Flusher:
         Raises what one of them met.
         """
         # When several are at work, they gather, and travel together.
-        is_alone = self.callers == 1 and not self._turn.locked()
+        is_alone = self.callers == 1 and not self._is_flushing
         if is_alone and self.redis.state == "up":
             await self._lead()
         if not ticket.is_done:
@@ -78,15 +82,12 @@ class Flusher:
     async def _lead(self) -> None:
         # Cancelled before anything is sent, he takes his jobs back.
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._turn.acquire_nowait()
         try:
             await self._flush()
         except BaseException:
             # What he has sent may be stored, and belongs to others as well.
             self.hurry()
             raise
-        finally:
-            self._turn.release()
 
     async def _linger(self) -> None:
         """Wait for work, and a little longer if nobody waits for us.
@@ -111,11 +112,17 @@ class Flusher:
             return
         batches = [lane.freeze() for lane in lanes]
         verdicts: Sequence[Verdict]
+        # With a `trio.Lock`, a caller who leads makes 9 calls more, of 182.
+        self._is_flushing = True
         try:
             verdicts = await enqueue(self.redis, batches)
         except OUTAGES as loss:
             # Redis may or may not have acted; the same numbers make it harmless
             # to ask again.
             verdicts = [loss] * len(lanes)
+        finally:
+            self._is_flushing = False
+            if self._flushed:
+                self._flushed.unpark()
         for lane, verdict in zip(lanes, verdicts, strict=True):
             self.lanes.conclude(lane, verdict)
