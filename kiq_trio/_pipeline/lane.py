@@ -92,7 +92,7 @@ class Lane:
         """Take out of what waits as much as one batch may hold."""
         waiting = self.waiting
         # Mostly that is all of it, and this takes a third of looking one by one.
-        if (
+        if len(waiting) == 1 or (
             len(waiting) <= MOST_PAYLOADS
             and sum([len(entry.payload) for entry in waiting]) <= MOST_BYTES
             and len({entry.jid for entry in waiting}) == len(waiting)
@@ -113,20 +113,20 @@ class Lane:
         return taken
 
     def _make_batch(self) -> Batch:
+        # Lists on the way to the tuples: generators would be resumed for each job.
+        scores = [] if self.queue is not None else [one.score for one in self.sent]
         return Batch(
             lane=self.name,
             number=self._number,
             queue=self.queue,
-            payloads=tuple(entry.payload for entry in self.sent),
-            scores=()
-            if self.queue is not None
-            else tuple(entry.score for entry in self.sent),
+            payloads=tuple([one.payload for one in self.sent]),
+            scores=tuple(scores),
             terms=self._make_terms(),
         )
 
     def _make_terms(self) -> Terms | None:
-        locks = tuple(entry.lock for entry in self.sent)
+        locks = [one.lock for one in self.sent]
         if not self.max_size and not any(locks):
             return None
-        jids = tuple(entry.jid for entry in self.sent)
-        return Terms(jids, locks, self.max_size)
+        jids = tuple([one.jid for one in self.sent])
+        return Terms(jids, tuple(locks), self.max_size)
