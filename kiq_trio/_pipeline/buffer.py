@@ -90,7 +90,7 @@ class Buffer:
             BufferFull: there is no room for all of them; none was taken.
             NotRunningError: it was closed first.
         """
-        if self._count_ahead(entries) + len(entries) > self.limit:
+        if not self._fits(entries):
             raise BufferFull(self.limit)
         self._check_open()
         self._lanes.add(entries, None)
@@ -139,7 +139,8 @@ class Buffer:
 
     async def _store(self, entries: Sequence[Entry]) -> None:
         """Store so many entries as one batch may hold."""
-        while not self._has_room(entries):
+        # Alone, more than the limit may come in at once.
+        while not self._fits(entries) and self._count_ahead(entries):
             self._check_open()
             if not self.may_wait:
                 raise BufferFull(self.limit)
@@ -153,14 +154,14 @@ class Buffer:
             self._lanes.withdraw(entries)
             raise
 
-    def _has_room(self, entries: Sequence[Entry]) -> bool:
-        # Alone, more than the limit may come in at once.
-        ahead = self._count_ahead(entries)
-        return not ahead or ahead + len(entries) <= self.limit
+    def _fits(self, entries: Sequence[Entry]) -> bool:
+        count, limit = len(entries), self.limit
+        # Mostly there is room for all, whoever they come for.
+        if self._lanes.size + count <= limit:
+            return True
+        return self._count_ahead(entries) + count <= limit
 
     def _count_ahead(self, entries: Sequence[Entry]) -> int:
-        if self.size + len(entries) <= self.limit:
-            return self.size
         return self._lanes.count_ahead({entry.queue for entry in entries})
 
     def _check_open(self) -> None:
