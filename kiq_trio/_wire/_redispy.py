@@ -15,7 +15,7 @@ from redis.commands import AsyncCoreCommands
 from redis.connection import parse_url as _parse_url
 from redis.exceptions import DataError
 
-from kiq_trio._wire.slot import Command
+from kiq_trio._wire.slot import Argument, Command
 
 Callbacks = Mapping[str, Callable[..., Any]]
 
@@ -92,6 +92,10 @@ def wants_bytes(options: dict[str, Any]) -> bool:
     return NEVER_DECODE in options
 
 
+# Its stub asks for a tuple of one kind.
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
+
+
 def pack(command: Command) -> bytes:
     """Return *command* as RESP.
 
@@ -102,7 +106,7 @@ def pack(command: Command) -> bytes:
         # Redis would say nothing to it, and all later replies be taken for another's.
         raise DataError("a command needs a name")
     try:
-        return cast("bytes", hiredis.pack_command(cast("Any", tuple(command))))
+        return _pack(tuple(command))
     except (TypeError, UnicodeEncodeError) as error:
         raise DataError(f"{_describe(command)}: {error}") from error
 

@@ -63,8 +63,10 @@ class SocketTransport:
         """As `Transport.receive`."""
         while True:
             await trio.lowlevel.wait_readable(self._fd)
-            with contextlib.suppress(BlockingIOError, InterruptedError):
+            try:
                 return self._socket.recv(RECEIVE_SIZE)
+            except (BlockingIOError, InterruptedError):
+                continue
 
     async def aclose(self) -> None:
         """As `Transport.aclose`."""
