@@ -74,10 +74,12 @@ class Stocktaker:
     async def look(self) -> None:
         """Look into our backup once."""
         identity = self.lease.identity
-        held = await read_grave(self.redis, identity)
-        # No checkpoint from here on. What was settled since Redis answered is not
-        # there any more when it is to go back, and then it does not.
-        strange = list(self._find_strange(held))
+        seen = {one.delivery_id for one in await self._find_strange(identity)}
+        if not seen:
+            return
+        # What was settled while the answer was on its way is not there any more.
+        again = await self._find_strange(identity)
+        strange = [one for one in again if one.delivery_id in seen]
         for one in strange:
             delivery = Delivery(one.delivery_id, one.queue, one.payload, identity)
             self.settler.add(Run(delivery))
@@ -88,14 +90,18 @@ class Stocktaker:
                 len(strange),
             )
 
-    def _find_strange(self, held: Sequence[Held]) -> Iterator[Held]:
+    async def _find_strange(self, identity: str) -> list[Held]:
+        """Return what lies in our backup, and what we do not know of."""
+        held = await read_grave(self.redis, identity)
         known = {delivery.id for delivery in self._known()}
         calls = {crew.producer.queue: crew.producer.call for crew in self.crews}
+        strange = []
         for one in held:
             producer, call = _parts(one.delivery_id)
             # Of a call without an answer its producer does not know yet either.
             if one.delivery_id not in known and call < calls.get(producer, 0):
-                yield one
+                strange.append(one)
+        return strange
 
     def _known(self) -> Iterator[Delivery]:
         for crew in self.crews:

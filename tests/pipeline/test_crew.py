@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import attrs
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -25,6 +26,7 @@ from kiq_trio._pipeline.runner import Runner
 from kiq_trio._pipeline.settler import Settler
 from kiq_trio._pipeline.slots import Slots
 from kiq_trio._pipeline.suspects import Suspects
+from kiq_trio._services.stocktaker import Stocktaker
 from kiq_trio._store.fetching import Delivery
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import register
@@ -327,3 +329,28 @@ async def test_whoever_was_buried_does_not_begin_what_others_have_by_now(
         await work.push(note, 2)
         await trio.sleep(10)
         assert sorted(ran[2:]) == [0, 1]
+
+
+async def test_a_look_at_any_moment_finds_nothing_that_the_crew_does_not_know_of(
+    autojump_clock: MockClock, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[int] = []
+
+    @worker()
+    async def busy(n: int) -> None:
+        ran.append(n)
+        autojump_clock.jump(0.003)
+        if n % 5 == 0:
+            await trio.lowlevel.checkpoint()
+
+    async with working(redis, busy, consumers=8) as work:
+        stocktaker = Stocktaker(
+            redis, work.lease, [work.crew], work.ledger, work.settler, interval=1
+        )
+        await work.push(busy, 200)
+        while len(ran) < 200:
+            await stocktaker.look()
+        await work.settler.drained()
+
+    assert sorted(ran) == list(range(200))
+    assert not caplog.messages
