@@ -8,6 +8,8 @@ import attrs
 from kiq_trio.errors import ConfigError
 
 _MONTH = 30 * 86_400.0
+GAP = 4
+"""Whoever has not looked for so many times `observe` has not watched anybody."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +63,9 @@ class Timing:
         # In between lies the time in which a fenced process stops its exclusive
         # jobs before anybody else may start them.
         self._require("fence", self.fence, "burial", self.burial)
-        self._require("2 observe", 2 * self.observe, "burial", self.burial)
+        # Shorter gaps between two looks are taken for none: one that is as long as a
+        # burial, when all stood still, would bury all that have not beaten since.
+        self._require("4 observe", GAP * self.observe, "burial", self.burial)
         self._require("2 renewal", 2 * self.renewal, "lead", self.lead)
 
     def _require(self, name: str, small: float, other: str, large: float) -> None:

@@ -48,6 +48,7 @@ class Suspects:
     _line: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     _until: float = attrs.field(default=float("-inf"), init=False)
+    _number: int = attrs.field(default=0, init=False)
 
     @asynccontextmanager
     async def turn(self, delivery: Delivery) -> AsyncIterator[bool]:
@@ -64,8 +65,9 @@ class Suspects:
             ended.set()
 
     async def _suspect(self, delivery: Delivery) -> bool:
+        self._number += 1
         try:
-            return await suspect(self.redis, delivery)
+            return await suspect(self.redis, delivery, self._number)
         except ResponseError as error:
             # It runs as others do; the worst is that it comes back more often.
             logger.error("Redis will not hear what is suspected: %s", error)

@@ -23,14 +23,12 @@ from kiq_trio._store.burying import (
     bury,
     bury_orphan,
     drain,
+    look_around,
     read_grave,
-    read_graves,
-    read_orphans,
 )
-from kiq_trio._store.registering import read_counters
 from kiq_trio._store.showing import hide
 from kiq_trio._wire.client import Redis
-from kiq_trio.timing import Timing
+from kiq_trio.timing import GAP, Timing
 
 logger = logging.getLogger("kiq_trio.rescuer")
 
@@ -95,23 +93,25 @@ class Rescuer:
 
     async def look(self) -> None:
         """Look at everybody once, and do what is to be done."""
-        counters = await read_counters(self.redis)
-        orphans = await read_orphans(self.redis)
+        seen = await look_around(self.redis)
         looked_at = trio.current_time()
         if (
-            looked_at - self._looked_at > 4 * self.timing.observe
+            looked_at - self._looked_at > GAP * self.timing.observe
             or self.silence() > self.timing.burial / 2
         ):
             self._forget()
         self._looked_at = looked_at
-        for identity, counter in self._stood_still(counters):
+        graves = seen.graves
+        for identity, counter in self._stood_still(seen.counters):
             if await bury(self.redis, identity, counter):
+                graves.add(identity)
                 logger.warning("%s is dead; its jobs are given back", identity)
-        for identity in self._long_unowned(orphans):
+        for identity in self._long_unowned(seen.orphans):
             if await bury_orphan(self.redis, identity):
+                graves.add(identity)
                 logger.warning("%s had left jobs behind", identity)
         stuck = set()
-        for identity in await read_graves(self.redis):
+        for identity in sorted(graves):
             try:
                 await self._drain(identity)
             except ResponseError as error:

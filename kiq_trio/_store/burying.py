@@ -15,6 +15,7 @@ from kiq_trio._store.keys import (
     calls_key,
 )
 from kiq_trio._store.paging import Keys, pages
+from kiq_trio._store.registering import counters_in
 from kiq_trio._store.replies import read_names, read_pairs
 from kiq_trio._store.scripts import BURY, BURY_ORPHAN, DRAIN
 from kiq_trio._wire.client import Redis
@@ -24,8 +25,8 @@ from kiq_trio.unique import Lock
 _PLACE_OF_DEAD = 7
 _CLOSED = 1
 
-SUSPECTED = "\n"
-"""Where `suspect` has written which job is to blame; no queue is called that."""
+_SUSPECT = "\nsuspect"
+"""Where `suspect` has written which job is to blame."""
 
 
 @attrs.frozen
@@ -54,6 +55,18 @@ class Rescued:
     """What a unique job gives back when it goes to the dead set."""
 
 
+@attrs.frozen
+class Sight:
+    """What an observer sees of all processes."""
+
+    counters: dict[str, int]
+    """The beat counters of those that are registered."""
+    orphans: set[str]
+    """Ids that have a backup, but are neither registered nor in a grave."""
+    graves: set[str]
+    """Ids that wait to be drained."""
+
+
 async def bury(redis: Redis, identity: str, counter: int) -> bool:
     """Bury a process whose counter still is *counter*; False if it has moved.
 
@@ -69,29 +82,31 @@ async def bury_orphan(redis: Redis, identity: str) -> bool:
     return bool(await persist_one(redis, BURY_ORPHAN(keys, (identity,))))
 
 
-async def read_graves(redis: Redis) -> list[str]:
-    """Return the ids that wait to be drained."""
-    reply = await persist_one(redis, ("SMEMBERS", GRAVES))
-    return sorted(read_names(reply))
+async def look_around(redis: Redis) -> Sight:
+    """Return who is registered, and what has no owner, in one round trip.
 
+    The keys are read one after the other, so an id may appear as an orphan that was
+    just moving: see it twice, some time apart, before `bury_orphan`.
 
-async def read_orphans(redis: Redis) -> set[str]:
-    """Return ids that have a backup, but are neither registered nor in a grave.
-
-    The three are read one after the other, so an id may appear that was just
-    moving: see it twice, some time apart, before `bury_orphan`.
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try: a gap in what an
+            observer sees must be visible to it.
     """
-    backups = await persist_one(redis, ("SMEMBERS", BACKUPS))
-    graves = await persist_one(redis, ("SMEMBERS", GRAVES))
-    registered = await persist_one(redis, ("HKEYS", PROCESSES))
-    return set(read_names({*backups} - {*graves} - {*registered}))
+    commands = (("HGETALL", PROCESSES), ("SMEMBERS", BACKUPS), ("SMEMBERS", GRAVES))
+    processes, backups, graves = raise_first(await redis.send(commands))
+    registered = {name for name, _ in read_pairs(processes)}
+    return Sight(
+        counters_in(processes),
+        set(read_names({*backups} - {*graves} - registered)),
+        set(read_names(graves)),
+    )
 
 
 async def read_grave(redis: Redis, identity: str) -> list[Held]:
     """Return the jobs that *identity* held, oldest first for each queue."""
     commands = (
         ("HGETALL", backup_key(identity)),
-        ("HGET", calls_key(identity), SUSPECTED),
+        ("HGET", calls_key(identity), _SUSPECT),
     )
     reply, suspected = raise_first(await persist(redis, commands))
     # A hand's work may have any name, and must be found again by it.

@@ -259,7 +259,7 @@ KEYS = (
     Key(
         "kiq:calls|ID",
         "hash",
-        "producer to the number of its last fetch; newline to what is suspected",
+        "producer to the number of its last fetch; and what is suspected",
         "never: a late copy of a fetch takes jobs that nobody hears of",
     ),
     Key(

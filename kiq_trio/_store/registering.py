@@ -109,14 +109,18 @@ async def leave(redis: Redis, identity: str) -> bool:
 async def read_counters(redis: Redis) -> dict[str, int]:
     """Return the beat counter of every registered process.
 
+    Raises:
+        redis.exceptions.RedisError: no answer, and no second try.
+    """
+    return counters_in(await redis.raw("HGETALL", PROCESSES))
+
+
+def counters_in(reply: Any) -> dict[str, int]:
+    """Return the counters in a reply that holds all of `kiq:processes`.
+
     What a hand has put there that is no counter is left out: it never moves, and
     cannot be compared with one.
-
-    Raises:
-        redis.exceptions.RedisError: no answer, and no second try: a gap in what an
-            observer sees must be visible to it.
     """
-    reply = await redis.raw("HGETALL", PROCESSES)
     counters = dict(read_pairs(reply))
     known = ((name, counters[name.encode()]) for name in read_names(counters))
     return {

@@ -7,13 +7,14 @@ from kiq_trio._store.scripts import SUSPECT
 from kiq_trio._wire.client import Redis
 
 
-async def suspect(redis: Redis, delivery: Delivery) -> bool:
+async def suspect(redis: Redis, delivery: Delivery, number: int) -> bool:
     """Name *delivery* in the place of the one before; False if it is not ours.
 
-    Then it may not begin: others have it, or will have it soon. May be repeated. A
-    late copy may put an older name in the place of a newer one for as long as the
-    older one is held: nothing is lost by it, the newer one is not blamed in time.
+    Then it may not begin: others have it, or will have it soon. May be repeated: a
+    late copy, whose *number* is lower than the last, names nothing.
     """
     identity = delivery.identity
     keys = (PROCESSES, backup_key(identity), calls_key(identity))
-    return bool(await persist_one(redis, SUSPECT(keys, (identity, delivery.id))))
+    return bool(
+        await persist_one(redis, SUSPECT(keys, (identity, delivery.id, number)))
+    )

@@ -14,8 +14,8 @@ from kiq_trio._store.burying import (
     bury,
     bury_orphan,
     drain,
+    look_around,
     read_grave,
-    read_orphans,
 )
 from kiq_trio._store.clearing import clear
 from kiq_trio._store.commands import COMMANDS, COMMANDS_OF_SCRIPTS, acl_rules
@@ -216,12 +216,12 @@ async def rescue(redis: Redis) -> None:
     [job, *_] = await fetch(
         redis, identity=dead, producer="mail", call=1, queue="mail", limit=10
     )
-    assert await suspect(redis, job)
+    assert await suspect(redis, job, 1)
     assert await bury(redis, dead, (await read_counters(redis))[dead])
     moves = [Rescued(held, held.payload) for held in await read_grave(redis, dead)]
     await drain(redis, dead, moves, now=1.0, dead_limit=10, dead_timeout=1e10)
     await adopt_strays(redis)
-    await read_orphans(redis)
+    await look_around(redis)
     await bury_orphan(redis, orphan)
     await leave(redis, orphan)
     await clear(redis)

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from kiq_trio import Timing, worker
-from kiq_trio._store.burying import read_graves
+from kiq_trio._store.burying import look_around
 from tests.journey.conftest import KiqMaker, Recorder
 
 NO_TEXT = b"\xff"
@@ -54,7 +54,7 @@ async def test_names_that_are_no_text_and_counters_that_count_nothing_harm_nobod
 
         # The job of the dead one, and one of each minute since.
         await recorder.heard("Succeeded", 3)
-        assert DEAD not in await read_graves(kiq.redis)
+        assert DEAD not in (await look_around(kiq.redis)).graves
         assert await kiq.cancel("nobody") == "unknown"
         assert "other" in [one.name for one in await kiq.list_periodics()]
         await kiq.clear(confirm=True)

@@ -194,7 +194,7 @@ async def test_a_suspect_is_given_up_the_third_time_and_not_what_ran_beside_it(
             )
             assert len(held) == 3
             # As consumers do with what has come back twice.
-            assert await suspect(redis, held[1])
+            assert await suspect(redis, held[1], 1)
             await trio.sleep(TIMING.burial + 2 * TIMING.observe)
 
     assert await waiting(redis) == ["older", "younger"]

@@ -1,5 +1,6 @@
 """The processes of a world, and their Redis."""
 
+from functools import partial
 from random import Random
 
 import attrs
@@ -48,6 +49,11 @@ class Cluster:
         self.witness.well_since = self._well_since
 
     async def _start(self, nursery: trio.Nursery, *, is_server: bool = True) -> Node:
+        node = self._make(nursery, is_server=is_server)
+        await nursery.start(node.live)
+        return node
+
+    def _make(self, nursery: trio.Nursery, *, is_server: bool = True) -> Node:
         self._count += 1
         name = f"node-{self._count}" if is_server else f"client-{self._count}"
         random = Random(self.chance.random())
@@ -63,9 +69,19 @@ class Cluster:
             way.go_away()
         self.nodes.append(node)
         self.everyone.append(node)
+        node.on_fatal = partial(self._follow, nursery)
         self.witness.write(f"{name} starts")
-        await nursery.start(node.live)
         return node
+
+    def _follow(self, nursery: trio.Nursery, node: Node) -> None:
+        """Kill *node*, and have another process take its place."""
+        node.kill()
+        self.dead.append(node)
+        if node in self.nodes:
+            self.nodes.remove(node)
+        # A job of its own may have killed it: then we are in its hands.
+        with node.tasks.left():
+            nursery.start_soon(self._make(nursery).live)
 
     def _fate(self, random: Random) -> FateOf:
         """Return what becomes of commands; some ways are good, some are not."""

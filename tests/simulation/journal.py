@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import attrs
 import trio
 
+from kiq_trio._pipeline.suspects import POISON_LIMIT
 from tests.simulation.witness import Witness
 
 ONE_AT_A_TIME = ("alone", "unique")
@@ -62,6 +63,8 @@ class Journal:
                     f"{run.label} runs again in {run.identity}, and is {before.state} "
                     f"in {before.identity}, which is well"
                 )
+        if run.kind == "fatal" and len(self.runs[run.label]) == POISON_LIMIT:
+            self.witness.object(f"{run.label} has killed {POISON_LIMIT} processes")
         if run.kind.startswith(ONE_AT_A_TIME) and not is_late:
             self._refuse_company(run)
         self.runs[run.label].append(run)

@@ -45,10 +45,8 @@ class Mischief(Cluster):
             await deed(nursery, node)
 
     async def _kill(self, nursery: trio.Nursery, node: Node) -> None:
-        node.kill()
-        self.nodes.remove(node)
-        self.dead.append(node)
-        await self._start(nursery)
+        self._follow(nursery, node)
+        await trio.lowlevel.checkpoint()
 
     async def _stop(self, nursery: trio.Nursery, node: Node) -> None:
         if not node.tasks.is_stopped:

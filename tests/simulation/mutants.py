@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
-from kiq_trio._pipeline import producer
+from kiq_trio._pipeline import consumer, producer
 from kiq_trio._pipeline.consumer import Consumer
 from kiq_trio._pipeline.runs import ACK, Run
+from kiq_trio._pipeline.suspects import POISON_LIMIT
+from kiq_trio._services import recovery
 from kiq_trio._services.rescuer import Rescuer
 from kiq_trio._store import fetching
 from kiq_trio._store.scripts import SCRIPTS
@@ -73,11 +75,25 @@ def bury_whoever_it_is(patches: ExitStack) -> Mapping[str, str]:
     return {}
 
 
+def blame_everybody(patches: ExitStack) -> Mapping[str, str]:
+    """Give up whatever was found three times, whoever killed the process."""
+    patches.enter_context(patch.object(recovery, "PATIENCE", POISON_LIMIT))
+    return {}
+
+
+def blame_nobody(patches: ExitStack) -> Mapping[str, str]:
+    """Let suspects begin as all others do."""
+    patches.enter_context(patch.object(consumer, "is_suspect", lambda _: False))
+    return {}
+
+
 MUTANTS: dict[str, Mutant] = {
     "ack before run": ack_before_run,
     "forget the call": forget_the_call,
     "trust old notes": trust_old_notes,
     "bury whoever it is": bury_whoever_it_is,
+    "blame everybody": blame_everybody,
+    "blame nobody": blame_nobody,
     "fetch unregistered": script(
         "fetch", "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then", "if false then"
     ),

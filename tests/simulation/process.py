@@ -1,5 +1,6 @@
 """A process of the simulation: a whole `Kiq`, its way to Redis, and its end."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -19,11 +20,11 @@ from tests.simulation.witness import NEVER
 TIMING = attrs.evolve(
     Timing(),
     beat=8,
-    observe=5,
+    observe=6,
     renewal=12,
     poll=10,
-    wait=20,
-    heartbeat=40,
+    wait=30,
+    heartbeat=60,
     retry=0.02,
 )
 """As in production, but with fewer looks at what has not changed: they cost most."""
@@ -51,6 +52,7 @@ class Node:
         well_since: when the last outage ended that alone kept it from being heard.
         stopping: set to ask for a graceful stop.
         is_gone: set when it has ended.
+        on_fatal: called when a job is its end.
         scope: around all that it does.
         kiq: what runs in it, once it does.
     """
@@ -66,6 +68,7 @@ class Node:
     well_since: float = NEVER
     stopping: trio.Event = attrs.field(factory=trio.Event)
     is_gone: trio.Event = attrs.field(factory=trio.Event)
+    on_fatal: Callable[["Node"], None] = attrs.field(default=lambda _: None)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     kiq: Kiq = attrs.field(init=False)
 
@@ -162,22 +165,31 @@ class Node:
             await self._run("alone", label, seconds)
 
         @worker()
+        async def fatal(label: str, seconds: float) -> None:
+            self.journal.begin(self._new_run("fatal", label))
+            self.on_fatal(self)
+            await trio.sleep_forever()
+
+        @worker()
         async def tick() -> None:
             await self._run("tick", f"tick-{current_job().jid}", 1.0)
 
-        return [nap, flaky, doomed, unique, alone, tick]
+        return [nap, flaky, doomed, unique, alone, fatal, tick]
 
     async def _run(
         self, kind: str, label: str, seconds: float, *, fails: bool = False
     ) -> None:
-        run = Run(
+        run = self._new_run(kind, label)
+        await spend(self.journal, run, seconds, fails=fails)
+
+    def _new_run(self, kind: str, label: str) -> Run:
+        return Run(
             label,
             self._holder(),
             kind,
             is_dead=lambda: self.is_dead,
             is_excused=lambda: self.was_stopped,
         )
-        await spend(self.journal, run, seconds, fails=fails)
 
     def _holder(self) -> str:
         """Return under which of our names the job is held that runs here."""

@@ -48,6 +48,16 @@ class Process:
         finally:
             _process.reset(token)
 
+    @staticmethod
+    @contextmanager
+    def left() -> Iterator[None]:
+        """Let tasks that this one starts now be of no process."""
+        token = _process.set(None)
+        try:
+            yield
+        finally:
+            _process.reset(token)
+
     def stop(self) -> None:
         """Let none of its tasks run any more, whoever wakes them."""
         self.is_stopped = True

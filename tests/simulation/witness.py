@@ -1,5 +1,6 @@
 """The Redis of the simulation, and who sees every command that reaches it."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +19,9 @@ NAMES = {script.sha: script.name for script in SCRIPTS} | {
 }
 LOCKS = "kiq:unique:"
 NEVER = float("-inf")
-JUDGED = {"register", "beat", "bury", "tick"}
+JUDGED = {"register", "beat", "bury", "drain", "tick"}
+_PER_JOB = 7
+"""Arguments that a drain has for each job; the first four are for all of them."""
 
 
 def script_in(command: Command) -> str | None:
@@ -51,6 +54,9 @@ class Witness:
     well_since: Callable[[str], float] = attrs.field(default=lambda _: NEVER)
     ticks: list[tuple[str, str]] = attrs.field(factory=list)
     _heard_at: dict[str, float] = attrs.field(factory=dict)
+    _given_up: defaultdict[str, set[str]] = attrs.field(
+        factory=lambda: defaultdict(set)
+    )
     _peephole: MemoryConnection = attrs.field(init=False)
 
     def write(self, line: str) -> None:
@@ -132,6 +138,15 @@ class Witness:
             heard_at = max(self._heard_at[arguments[0]], self.well_since(arguments[0]))
             if now - heard_at < self.patience:
                 self.object(f"{arguments[0]} was buried alive")
+        elif name == "drain":
+            given_up = self._given_up[arguments[0]]
+            given_up |= {
+                arguments[n]
+                for n in range(4, len(arguments), _PER_JOB)
+                if not arguments[n + 2]
+            }
+            if len(given_up) > 1:
+                self.object(f"{sorted(given_up)} are to blame that a process died")
         elif name == "tick" and reply == b"enqueued":
             tick = arguments[0], arguments[2]
             if tick in self.ticks:

@@ -24,6 +24,7 @@ from tests.simulation.process import Node
 PATIENCE = 300.0
 """So many seconds later all must be done: the dead are buried, retries are due."""
 JOBS = 24
+KINDS = ("nap", "nap", "nap", "flaky", "doomed", "unique", "unique", "alone")
 KEPT = (
     "queues",
     "stat:",
@@ -96,11 +97,14 @@ class World(Mischief):
     """
 
     acknowledged: dict[str, str] = attrs.field(factory=dict)
+    _kinds: tuple[str, ...] = KINDS
     _life: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.witness.on_objection = self._give_up
+        if self.chance.random() < 0.25:
+            self._kinds += ("fatal",)
 
     async def live(self) -> None:
         """Live through it, or until something has been that must not be."""
@@ -147,9 +151,10 @@ class World(Mischief):
                     self.witness.write(f"{job.args[0]} is stored as {job.jid}")
 
     def _job(self) -> Job:
-        kind = self.chance.choice(
-            ("nap", "nap", "nap", "flaky", "doomed", "unique", "unique", "alone")
-        )
+        kind = self.chance.choice(self._kinds)
+        if kind == "fatal":
+            # One is enough: until it is given up, three processes have died.
+            self._kinds = KINDS
         self._count += 1
         label = f"{kind}-{self._count}"
         seconds = self.chance.choice((0.0, 0.5, 4.0, 12.0))

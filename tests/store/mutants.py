@@ -412,9 +412,15 @@ MUTANTS = [
         NEVER,
         "test_what_is_held_no_more_is_not_suspected",
     ),
+    Mutant(
+        "suspect",
+        "if tonumber(ARGV[3]) < tonumber(last or 0) then",
+        NEVER,
+        "test_a_late_copy_names_nothing",
+    ),
     *without(
         "suspect",
-        "redis.call('HSET', KEYS[3], '\\n', ARGV[2])\n",
+        "redis.call('HSET', KEYS[3], '\\nsuspect', ARGV[2], '\\nnumber', ARGV[3])\n",
         caught_by="test_the_last_that_began_is_the_one_to_blame",
     ),
     # drain

@@ -5,9 +5,8 @@ from kiq_trio._store.burying import (
     bury,
     bury_orphan,
     drain,
+    look_around,
     read_grave,
-    read_graves,
-    read_orphans,
 )
 from kiq_trio._store.moving import Move, move
 from kiq_trio._store.registering import read_counters
@@ -70,11 +69,11 @@ class Services:
             await bury(LINE, victim, counters[victim])
 
     async def _bury_orphans(self) -> None:
-        for identity in sorted(await read_orphans(LINE)):
+        for identity in sorted((await look_around(LINE)).orphans):
             await bury_orphan(LINE, identity)
 
     async def _drain(self) -> None:
-        graves = await read_graves(LINE)
+        graves = sorted((await look_around(LINE)).graves)
         if not graves:
             return
         identity = self._world.chance.choice(graves)
@@ -99,7 +98,7 @@ class Services:
         for identity, counter in (await read_counters(LINE)).items():
             await bury(LINE, identity, counter)
         await self._bury_orphans()
-        for identity in await read_graves(LINE):
+        for identity in sorted((await look_around(LINE)).graves):
             held = await read_grave(LINE, identity)
             moves = [Rescued(one, self.unlike_any(one.payload)) for one in held]
             await drain(

@@ -6,9 +6,8 @@ from kiq_trio._store.burying import (
     Rescued,
     bury,
     bury_orphan,
+    look_around,
     read_grave,
-    read_graves,
-    read_orphans,
 )
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.registering import beat, read_counters, register
@@ -39,7 +38,7 @@ async def test_a_counter_that_stands_still_is_buried(redis: Redis) -> None:
 
     assert await bury(redis, ME, 1)
 
-    assert await read_graves(redis) == [ME]
+    assert (await look_around(redis)).graves == {ME}
     assert await read_counters(redis) == {OTHER: 1}
 
 
@@ -49,7 +48,7 @@ async def test_a_single_beat_defeats_a_burial(redis: Redis) -> None:
 
     assert not await bury(redis, ME, 1)
 
-    assert await read_graves(redis) == []
+    assert (await look_around(redis)).graves == set()
     assert await read_counters(redis) == {ME: 2}
 
 
@@ -60,7 +59,7 @@ async def test_who_is_gone_is_not_buried_again(redis: Redis) -> None:
 
     assert not await bury(redis, ME, 1)
 
-    assert await read_graves(redis) == []
+    assert (await look_around(redis)).graves == set()
 
 
 async def test_a_backup_without_an_owner_is_an_orphan_until_it_has_a_grave(
@@ -68,19 +67,19 @@ async def test_a_backup_without_an_owner_is_an_orphan_until_it_has_a_grave(
 ) -> None:
     await join(redis, ME)
     await redis.raw("SADD", "kiq:backups", OTHER)
-    assert await read_orphans(redis) == {OTHER}
+    assert (await look_around(redis)).orphans == {OTHER}
 
     assert await bury_orphan(redis, OTHER)
 
-    assert await read_graves(redis) == [OTHER]
-    assert await read_orphans(redis) == set()
+    assert (await look_around(redis)).graves == {OTHER}
+    assert (await look_around(redis)).orphans == set()
     assert not await bury_orphan(redis, OTHER), "it has one already"
 
 
 async def test_who_has_no_backup_needs_no_grave(redis: Redis) -> None:
     assert not await bury_orphan(redis, ME)
 
-    assert await read_graves(redis) == []
+    assert (await look_around(redis)).graves == set()
 
 
 async def test_a_grave_is_read_oldest_first(redis: Redis) -> None:
@@ -130,7 +129,7 @@ async def test_a_closed_grave_leaves_nothing(redis: Redis) -> None:
 
     assert await redis.raw("KEYS", "kiq:*|*me") == []
     assert await names_in(redis, "kiq:backups") == set()
-    assert await read_graves(redis) == []
+    assert (await look_around(redis)).graves == set()
 
 
 async def test_two_rescuers_give_a_job_back_once(redis: Redis) -> None:

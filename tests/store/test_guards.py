@@ -17,8 +17,8 @@ from kiq_trio._store.burying import (
     bury,
     bury_orphan,
     drain,
+    look_around,
     read_grave,
-    read_graves,
 )
 from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.moving import Move
@@ -135,7 +135,7 @@ async def test_who_is_registered_is_no_orphan(redis: Redis) -> None:
 
     assert not await bury_orphan(redis, ME)
 
-    assert await read_graves(redis) == []
+    assert (await look_around(redis)).graves == set()
 
 
 async def test_an_orphan_gets_a_grave(redis: Redis) -> None:
@@ -143,7 +143,7 @@ async def test_an_orphan_gets_a_grave(redis: Redis) -> None:
 
     assert await bury_orphan(redis, ME)
 
-    assert await read_graves(redis) == [ME]
+    assert (await look_around(redis)).graves == {ME}
 
 
 async def test_what_a_living_process_holds_is_not_drained(redis: Redis) -> None:
@@ -167,7 +167,7 @@ async def test_a_grave_is_not_closed_while_it_holds_anything(redis: Redis) -> No
 
     assert not await drain_all(redis, [Rescued(one, one.payload)])
 
-    assert await read_graves(redis) == [ME]
+    assert (await look_around(redis)).graves == {ME}
     assert await names_in(redis, "kiq:backups") == {ME}
 
 

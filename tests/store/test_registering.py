@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from kiq_trio._store.burying import bury, read_graves
+from kiq_trio._store.burying import bury, look_around
 from kiq_trio._store.registering import (
     Beat,
     beat,
@@ -173,7 +173,7 @@ async def test_who_leaves_with_jobs_leaves_them_in_a_grave(redis: Redis) -> None
 
     assert not await leave(redis, ME)
 
-    assert await read_graves(redis) == [ME]
+    assert (await look_around(redis)).graves == {ME}
     assert await read_counters(redis) == {}
     assert await held(redis) == 1
 
@@ -186,7 +186,7 @@ async def test_leaving_again_changes_nothing(redis: Redis) -> None:
 
     assert not await leave(redis, ME)
 
-    assert await read_graves(redis) == [ME]
+    assert (await look_around(redis)).graves == {ME}
     assert await waiting(redis, "mail") == []
 
 

@@ -121,7 +121,7 @@ def test_a_lead_lasts_as_long_as_kiqs() -> None:
         ({"beat": 10}, "2 beat must be less than timing.fence"),
         ({"fence": 30}, "timing.fence must be less than timing.burial, got 30 and 25"),
         ({"renewal": 15}, "2 renewal must be less than timing.lead, got 30 and 30"),
-        ({"observe": 13}, "2 observe must be less than timing.burial"),
+        ({"observe": 6.25}, "4 observe must be less than timing.burial"),
     ],
 )
 def test_periods_that_do_not_fit_each_other_are_refused(
