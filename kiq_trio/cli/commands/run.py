@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError
 
 from kiq_trio._fields import SIDEKIQS
 from kiq_trio._version import __version__
-from kiq_trio.cli.ending import INTERRUPTED, MISUSED, fail
+from kiq_trio.cli.ending import FAILED, INTERRUPTED, MISUSED, fail
 from kiq_trio.cli.leash import Leash
 from kiq_trio.cli.loading import load_kiq
 from kiq_trio.cli.logs import choose_level, configure_logging
@@ -232,8 +232,11 @@ def _serve(order: Order, leash: Leash | None) -> int:
         )
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
-    code = trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
-    end_in_time(code)
+    code = FAILED
+    try:
+        code = trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
+    finally:
+        end_in_time(code)
     return code
 
 
