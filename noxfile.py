@@ -82,7 +82,9 @@ def faults_long(session: nox.Session) -> None:
     chosen = session.posargs[:1] == ["million"]
     if not chosen:
         long = {"KIQ_TRIO_FAULTS": "long"}
-        command = ("pytest", "-s", "-m", "faults", "tests/faults")
+        # A look at a thread that runs, after two minutes, has ended the process.
+        calm = ("-o", "faulthandler_timeout=0")
+        command = ("pytest", "-s", *calm, "-m", "faults", "tests/faults")
         session.run(*command, *session.posargs, env=long)
     million = session.posargs[1:] if chosen else []
     session.run("python", "-m", "tests.faults.million", *million)

@@ -27,7 +27,7 @@ from kiq_trio._pipeline.forks import forks_kept_out
 from kiq_trio._pipeline.mailbox import Mailbox
 from kiq_trio._plant import Plant, Tools, build_plant, working
 from kiq_trio._services.heartbeat import Portrait
-from kiq_trio._stop import Stop
+from kiq_trio._stop import AFTERMATH, Stop
 from kiq_trio._store.fitness import check_fitness
 from kiq_trio._store.scripts import SCRIPTS
 from kiq_trio._wire.client import Redis, open_redis
@@ -104,6 +104,7 @@ async def open_house(
                 serving(config, tools, redis, plant, stop, portrait, on_signal),
                 background(plant.settler.run, stop.in_time(plant.settler.drained)),
                 _keeping_forks_out(plant.runner.disown),
+                _hurrying(redis, stop),
                 working(plant, stop),
                 _stopping(stop, config),
             ):
@@ -125,6 +126,15 @@ async def _stopping(stop: Stop, config: Config) -> AsyncIterator[None]:
 async def _keeping_forks_out(disown: Callable[[], None]) -> AsyncIterator[None]:
     with forks_kept_out(disown):
         yield
+
+
+@asynccontextmanager
+async def _hurrying(redis: Redis, stop: Stop) -> AsyncIterator[None]:
+    """Let no wait that is given up take longer than the stop may: Redis may hang."""
+    try:
+        yield
+    finally:
+        redis.hurry(stop.deadline + AFTERMATH)
 
 
 @asynccontextmanager

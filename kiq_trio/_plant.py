@@ -218,7 +218,7 @@ async def working(plant: Plant, stop: Stop) -> AsyncIterator[None]:
         finally:
             naming.cancel()
     # The deaf have had their time; what they leave must still be written down.
-    stop.deadline = max(stop.deadline, trio.current_time())
+    stop.deadline = max([stop.deadline, *(crew.over_at for crew in plant.crews)])
     if failure is not None:
         raise failure
 

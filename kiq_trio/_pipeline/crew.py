@@ -33,6 +33,7 @@ class Crew:
         slots: what lies between them.
         settler: takes what no consumer has taken.
         hire: returns a consumer more.
+        over_at: when its last run was over, on Trio's clock, once there is a stop.
     """
 
     producer: Producer
@@ -40,10 +41,11 @@ class Crew:
     slots: Slots
     settler: Settler
     hire: Callable[[], Consumer]
+    over_at: float = attrs.field(default=-math.inf, init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     _producing: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _consuming: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
-    _deadline: float = attrs.field(default=-math.inf, init=False)
+    _last_call: float | None = attrs.field(default=None, init=False)
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -58,7 +60,7 @@ class Crew:
             finally:
                 # A fetch that was under way may have brought some more.
                 self._give_back()
-                deadline = max(self._deadline, trio.current_time() + _LAST_CALL)
+                deadline = self._last_call or trio.current_time() + _LAST_CALL
                 with trio.CancelScope(deadline=deadline, shield=True):
                     await self.producer.hand_back()
 
@@ -97,7 +99,9 @@ class Crew:
         # back last comes to the very front.
         self._give_back()
         self.slots.close()
-        self._consuming.deadline = self._deadline = deadline
+        self._consuming.deadline = deadline
+        # Not from its end on: a wait that had to be unblocked has taken some of it.
+        self._last_call = max(deadline, trio.current_time() + _LAST_CALL)
 
     def cancel_runs(self) -> None:
         """Forget all jobs that are here, as others have them; go on with new ones."""
@@ -115,13 +119,16 @@ class Crew:
             self.settler.add(Run(delivery))
 
     async def _consume(self) -> None:
-        with self._consuming:
-            async with trio.open_nursery() as self._nursery:
-                # These are all: `resize` itself starts whom it hires from now on.
-                for few in pages(self.consumers, _STARTED_AT_ONCE):
-                    for consumer in few:
-                        self._nursery.start_soon(self._employ, consumer)
-                    await trio.lowlevel.checkpoint()
+        try:
+            with self._consuming:
+                async with trio.open_nursery() as self._nursery:
+                    # These are all: `resize` itself starts whom it hires from now on.
+                    for few in pages(self.consumers, _STARTED_AT_ONCE):
+                        for consumer in few:
+                            self._nursery.start_soon(self._employ, consumer)
+                        await trio.lowlevel.checkpoint()
+        finally:
+            self.over_at = trio.current_time()
 
     async def _employ(self, consumer: Consumer) -> None:
         await consumer.run()

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 import trio
@@ -28,9 +29,32 @@ class Pulse:
 
     now: Callable[[], float]
     heard_at: float = attrs.field(init=False)
+    _token: trio.lowlevel.TrioToken = attrs.field(
+        factory=trio.lowlevel.current_trio_token, init=False
+    )
+    _news: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.heard_at = self.now()
+
+    def hear(self, sent_at: float) -> None:
+        """Note that a beat got through, and tell who waits for one."""
+        self.heard_at = sent_at
+        self._tell()
+
+    def hear_from_thread(self, sent_at: float) -> None:
+        """Do the same in a thread, even while the loop is blocked."""
+        self.heard_at = sent_at
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._tell, idempotent=True)
+
+    async def wait_heard(self) -> None:
+        """Wait until the next beat gets through."""
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, trio.Event()
+        news.set()
 
     @property
     def age(self) -> float:
@@ -54,7 +78,7 @@ async def beat_by_task(
         else:
             if verdict is not Beat.ALIVE:
                 return verdict
-            pulse.heard_at = sent_at
+            pulse.hear(sent_at)
             await trio.sleep(interval)
 
 
@@ -116,7 +140,7 @@ class BeatThread:
                 else:
                     if verdict is not Beat.ALIVE:
                         return verdict
-                    self.pulse.heard_at = sent_at
+                    self.pulse.hear_from_thread(sent_at)
                     due_at = sent_at + self.interval
             self.stop.wait(min(self.interval / 10, self.watchdog.interval))
         return Beat.ALIVE

@@ -110,7 +110,7 @@ class Presence:
                 raise
             if self._number:
                 break
-        self._pulse.heard_at = self._pulse.now()
+        self._pulse.hear(self._pulse.now())
         self.lease.grant(identity)
         logger.info("registered as %s", identity)
 
@@ -157,7 +157,7 @@ class Presence:
                 if self.lease.is_held:
                     logger.error("no beat for %.1f s: we fetch no more jobs", age)
                     self.lease.suspend()
-                await trio.sleep(self.timing.beat / 20)
+                await self._pulse.wait_heard()
 
 
 def new_identity() -> str:

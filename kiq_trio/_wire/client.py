@@ -186,6 +186,10 @@ class Redis(_redispy.Commands):
         """
         self._supervisor.connection = None
 
+    def hurry(self, end: float) -> None:
+        """Let no cancelled `block` be waited for beyond *end*, on Trio's clock."""
+        self._dedicated.hurry(end)
+
     def pipeline(self, *, transaction: bool = False) -> Pipeline:
         """Return an empty pipeline, to be filled and executed."""
         return Pipeline(self, transaction=transaction)

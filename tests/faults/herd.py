@@ -81,7 +81,7 @@ class Herd:
         )
 
     def work(self, **options: Any) -> Process:
-        """Start a worker; *options* are those of `Kiq`."""
+        """Start a worker; *options* are those of `Kiq`, and `pace`: 1 is production."""
         return self._start("work", options)
 
     def enqueue(self, **options: Any) -> Process:

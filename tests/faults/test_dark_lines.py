@@ -1,10 +1,7 @@
 """Lines on which nothing comes, or hardly anything, and nobody is told."""
 
 import random
-import sys
-import time
 from contextlib import suppress
-from itertools import pairwise
 
 import pytest
 import trio
@@ -12,16 +9,11 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from kiq_trio._wire.script import Script
-from tests.faults.audit import Client, World, audit
+from tests.faults.audit import Client
 from tests.faults.durable import DurableServer
-from tests.faults.effects import History
-from tests.faults.enqueueing import store
 from tests.faults.fates import befalls, delayed, trickled
-from tests.faults.herd import Herd
 from tests.faults.inside import Runs, note, places, working
-from tests.faults.proxy import BOTH, Direction, open_proxy, proxied
-from tests.faults.waiting import wait_drained, wait_until
-from tests.faults.worker_process import TIMING, make_job
+from tests.faults.proxy import BOTH, Direction, open_proxy
 from tests.wire.clients import open_client, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.server]
@@ -176,60 +168,3 @@ async def test_a_script_of_another_that_does_not_end_is_waited_for(
 def be_busy(client: Client) -> None:
     with pytest.raises(RedisError, match="killed"):
         client.eval(BUSY.source, 0)
-
-
-def test_runs_of_an_exclusive_job_never_overlap_though_its_process_is_cut_off(
-    durable: DurableServer,
-    client: Client,
-    herd: Herd,
-    rng: random.Random,
-    *,
-    is_long: bool,
-) -> None:
-    times = 20 if is_long else 2
-    jids: list[str] = []
-    with proxied(durable.path) as proxy:
-        lonely = herd.work(
-            queues={"default": 10}, redis_url=proxy.url, shutdown_timeout=1
-        )
-
-        def all_run() -> bool:
-            return len(herd.history.runs) == len(jids)
-
-        def has_joined_again() -> bool:
-            return lonely.log.count("registered as") == 1 + len(jids) // 10
-
-        for _ in range(times):
-            wait_until(lambda: client.hlen("kiq:processes") == 1)
-            length = 1.5 * TIMING.burial
-            jobs = [make_job("alone", length) for _ in range(10)]
-            jids += store(durable.unix_url, jobs)
-            wait_until(all_run)
-            other = herd.work(queues={"default": 10})
-            wait_until(lambda: client.hlen("kiq:processes") == 2)
-            time.sleep(rng.uniform(0, TIMING.beat))
-            proxy.dark = BOTH
-            wait_drained(client)
-            proxy.mend()
-            wait_until(has_joined_again)
-            other.terminate()
-            assert other.wait() == 0
-        herd.stop()
-    world = World.read(client)
-
-    verdict = audit(world, herd.history, jids)
-    gaps = [gap for jid in jids for gap in pauses(herd.history, jid)]
-    sys.stdout.write(
-        f"{verdict}\n{times} times cut off: between two runs of a job lay "
-        f"{min(gaps):.2f} to {max(gaps):.2f} s\n"
-    )
-    verdict.assert_sound()
-    assert verdict.where == {"done": len(jids)}
-    assert verdict.history.extra == len(gaps) == len(jids)
-    assert min(gaps) > 0
-
-
-def pauses(history: History, jid: str) -> list[float]:
-    """Return how long after the end of each run of a job the next one began."""
-    runs = history.runs[jid]
-    return [after.began - before.stopped for before, after in pairwise(runs)]

@@ -12,7 +12,7 @@ from tests.faults.enqueueing import store
 from tests.faults.herd import Herd
 from tests.faults.proxy import BOTH, proxied
 from tests.faults.test_cut_files import increment
-from tests.faults.test_dark_lines import pauses
+from tests.faults.test_partitions import pauses
 from tests.faults.waiting import wait_drained, wait_until
 from tests.faults.worker_process import TIMING, make_job
 from tests.servers import RealServer

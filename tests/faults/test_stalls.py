@@ -10,23 +10,25 @@ from tests.faults.durable import DurableServer
 from tests.faults.enqueueing import store
 from tests.faults.herd import Herd
 from tests.faults.waiting import wait_drained, wait_until
-from tests.faults.worker_process import TIMING, make_job
+from tests.faults.worker_process import PACE, TIMING, make_job
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.server]
 
 
 def test_a_job_that_blocks_the_loop_is_named_and_not_run_a_second_time(
-    durable: DurableServer, client: Client, herd: Herd
+    durable: DurableServer, client: Client, herd: Herd, *, is_long: bool
 ) -> None:
-    blocker = make_job("block", 2 * TIMING.burial)
+    # For a minute at the pace of production, if there is time for that.
+    pace, length = (1.0, 60.0) if is_long else (PACE, 2 * TIMING.burial)
+    blocker = make_job("block", length)
     naps = [make_job("nap", 0.5) for _ in range(5)]
-    blocked = herd.work(queues={"default": 10})
+    blocked = herd.work(queues={"default": 10}, pace=pace)
     wait_until(lambda: client.hlen("kiq:processes") == 1)
     store(durable.unix_url, [*naps, blocker])
     wait_until(lambda: len(herd.history.runs) == 6)
     # It would take over, if it were allowed to.
-    other = herd.work(queues={"default": 10})
-    wait_drained(client, timeout=4 * TIMING.burial)
+    other = herd.work(queues={"default": 10}, pace=pace)
+    wait_drained(client, timeout=2 * length)
     after = store(durable.unix_url, [make_job("nap", 0.1) for _ in range(40)])
     wait_drained(client)
     herd.stop()

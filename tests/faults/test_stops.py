@@ -12,7 +12,7 @@ from tests.faults.durable import DurableServer
 from tests.faults.enqueueing import store
 from tests.faults.herd import Herd
 from tests.faults.waiting import wait_drained, wait_until
-from tests.faults.worker_process import make_job
+from tests.faults.worker_process import PACE, make_job
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.server]
 
@@ -60,12 +60,18 @@ def test_jobs_longer_than_the_deadline_go_back_to_the_front_of_their_queue(
     assert all(life > 0 for life in lives.values())
 
 
+@pytest.mark.parametrize("is_idle", [False, True], ids=["busy", "idle"])
+@pytest.mark.parametrize("pace", [PACE, 1.0], ids=["fast", "as in production"])
 def test_a_stop_while_the_server_hangs_is_in_time_and_loses_nothing(
-    durable: DurableServer, client: Client, herd: Herd
+    durable: DurableServer, client: Client, herd: Herd, pace: float, *, is_idle: bool
 ) -> None:
-    jids = store(durable.unix_url, [make_job("nap", 0.2) for _ in range(200)])
-    worker = herd.work(queues={"default": 10}, shutdown_timeout=GRACE)
-    wait_until(lambda: len(herd.history.runs) > 20)
+    """At the pace of production no line is given up before the process ends."""
+    count = 20 if is_idle else 200
+    jids = store(durable.unix_url, [make_job("nap", 0.2) for _ in range(count)])
+    worker = herd.work(queues={"default": 10}, shutdown_timeout=GRACE, pace=pace)
+    wait_until(lambda: len(herd.history.ended) >= 20)
+    if is_idle:
+        wait_drained(client)
 
     durable.pause()
     worker.terminate()
@@ -73,6 +79,7 @@ def test_a_stop_while_the_server_hangs_is_in_time_and_loses_nothing(
     assert worker.wait() == 0
     took = time.monotonic() - asked_at
     durable.resume()
+    jids += store(durable.unix_url, [make_job("nap", 0.01)])
     herd.work(queues={"default": 20})
     wait_drained(client)
     herd.stop()
@@ -81,7 +88,7 @@ def test_a_stop_while_the_server_hangs_is_in_time_and_loses_nothing(
     verdict = audit(world, herd.history, jids)
     sys.stdout.write(f"{verdict}\nstopped within {took:.2f} s of {GRACE:g} s\n")
     verdict.assert_sound()
-    assert verdict.where == {"done": 200}
+    assert verdict.where == {"done": count + 1}
     assert verdict.history.extra <= 10
     assert took <= GRACE + AFTERMATH + 0.5
 

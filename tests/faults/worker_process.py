@@ -22,7 +22,15 @@ from kiq_trio.worker import AnyWorker
 from tests.faults.effects import Effects
 from tests.faults.mistakes import make_mistake
 
-TIMING = attrs.evolve(Timing().scaled(0.08), retry=0.01)
+PACE = 0.08
+
+
+def timing(pace: float = PACE) -> Timing:
+    """Return the periods of production, slower or faster; retries come soon."""
+    return attrs.evolve(Timing().scaled(pace), retry=0.01)
+
+
+TIMING = timing()
 """Everything as in production, 12 times as fast: a burial takes 2 s."""
 
 
@@ -150,7 +158,8 @@ def run(role: str, folder: Path, name: str, options: dict[str, Any]) -> None:
 
 async def _work(folder: Path, options: dict[str, Any]) -> None:
     workers = make_workers(Effects(folder / "effects"))
-    kiq = Kiq(workers=workers, timing=TIMING, **options)
+    pace = options.pop("pace", PACE)
+    kiq = Kiq(workers=workers, timing=timing(pace), **options)
     async with trio.open_nursery() as nursery:
         await nursery.start(_stop_on_signal, kiq)
         await kiq.run()

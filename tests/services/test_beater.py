@@ -53,6 +53,18 @@ async def test_beats_go_on_while_the_loop_is_blocked(
     assert pulse.age < 0.2
 
 
+async def test_whoever_waits_for_a_beat_hears_of_it_from_the_thread(
+    client: redispy.Redis, real_server: RealServer
+) -> None:
+    pulse = real_pulse()
+    with real_server.client() as own, trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(beat, own, pulse, watchdog())
+            for _ in range(3):
+                await pulse.wait_heard()
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_loop_that_is_blocked_for_too_long_is_left_to_be_buried(
     client: redispy.Redis, real_server: RealServer
 ) -> None:

@@ -167,6 +167,21 @@ async def test_after_an_outage_we_go_on_under_the_same_name(
     assert caplog.text.count("we fetch no more jobs") == 1
 
 
+async def test_the_first_beat_that_gets_through_lets_us_fetch_at_once(
+    autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
+) -> None:
+    async with living(redis, unkind) as life:
+        for seconds in (100, 101.1, 102.2):
+            unkind.go_away()
+            await trio.sleep(seconds)
+            assert not life.lease.is_held
+            unkind.come_back()
+            await life.presence._pulse.wait_heard()
+            await wait_all_tasks_blocked()
+
+            assert life.lease.is_held
+
+
 async def test_a_short_outage_is_not_even_noticed(
     autojump_clock: MockClock, redis: Redis, unkind: UnkindServer
 ) -> None:
