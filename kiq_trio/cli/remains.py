@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 logger = logging.getLogger("kiq_trio.cli")
@@ -59,7 +60,7 @@ def _find_threads() -> list[str]:
     ]
 
 
-def _find_awaited() -> list[multiprocessing.process.BaseProcess]:
+def _find_awaited() -> list[BaseProcess]:
     """Return the processes for which Python waits."""
     return [child for child in multiprocessing.active_children() if not child.daemon]
 
