@@ -25,6 +25,9 @@ class Process:
     name: str
     pid: int
     is_alive: bool = True
+    is_asked: bool = attrs.field(default=False, init=False)
+    """Whether it was asked to stop. Asked again at its very end, when it listens to
+    signals no more, it would die of it."""
 
     @property
     def log(self) -> str:
@@ -49,6 +52,7 @@ class Process:
 
     def terminate(self) -> None:
         """Ask it to stop gracefully."""
+        self.is_asked = True
         os.kill(self.pid, signal.SIGTERM)
 
     def wait(self, timeout: float = 10) -> int:
@@ -110,9 +114,11 @@ class Herd:
     def stop(self) -> None:
         """Stop all gracefully; none may have met a bug."""
         for process in self.alive:
-            process.terminate()
+            if not process.is_asked:
+                process.terminate()
         for process in self.alive:
-            assert process.wait() == 0, process.errors
+            status = process.wait()
+            assert status == 0, f"{process.name}: {status}\n{process.errors}"
 
     def order(self, order: dict[str, Any]) -> Any:
         """Have the forker obey *order*; return its answer."""

@@ -37,8 +37,9 @@ class Scene:
         await self.kiq.redis.raw("ZADD", place, at, self.spell(**fields))
 
     async def hold(self, payload: str, queue: str = "default") -> None:
-        """Have a dead process hold *payload*."""
+        """Have a dead process hold *payload*, and suspect it."""
         held = f"{queue}\n{payload}" if queue else payload
+        await self.kiq.redis.raw("HSET", "kiq:calls|gone", "\nsuspect", "x.1.0")
         await self.kiq.redis.raw("HSET", "kiq:backup|gone", "x.1.0", held)
         await self.kiq.redis.raw("SADD", "kiq:graves", "gone")
 
