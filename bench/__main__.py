@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import gc
 import json
 import logging
 import sys
@@ -62,6 +63,8 @@ def main() -> None:
     run = functools.partial(
         measure, options.groups or list(GROUPS), is_quick=options.quick
     )
+    # As `kiq-trio run` does.
+    gc.freeze()
     found = trio.run(run)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -98,4 +98,6 @@ PARTS: dict[str, Callable[..., Awaitable[None]]] = {
 }
 
 if __name__ == "__main__":
+    # As `kiq-trio run` does.
+    gc.freeze()
     trio.run(PARTS[sys.argv[1]], *sys.argv[2:])

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
+
 from bench.clock import Case, Sample, interleave, medians
 from bench.loads import LOADS, NOOP, Load, Tally
 from bench.meter import Meter
 from bench.site import Site
 from bench.table import Table
-from kiq_trio import Kiq, encoder
+from kiq_trio import Kiq
 from kiq_trio._store.fetching import fetch
 from kiq_trio._store.keys import backup_key
 from kiq_trio._store.registering import leave, register
@@ -59,7 +61,7 @@ async def empty(url: str) -> None:
 
 
 async def bare(url: str, count: int, concurrency: int) -> Sample:
-    """Fetch, decode, await, one HDEL a batch; nothing else is known or kept.
+    """Fetch, read by orjson, await, one HDEL a batch; nothing else is known or kept.
 
     The connection and the fetch script are ours, batches are no larger than the
     concurrency, and nothing is fetched ahead.
@@ -85,7 +87,7 @@ async def bare(url: str, count: int, concurrency: int) -> Sample:
                 limit=concurrency,
             )
             for job in jobs:
-                fields = encoder.decode(job.payload)
+                fields = orjson.loads(job.payload)
                 await workers[fields["class"]](*fields["args"])
             await redis.send([("HDEL", backup_key("bare"), *(j.id for j in jobs))])
             done += len(jobs)

@@ -12,6 +12,7 @@ from bench import (
     enqueue,
     latency,
     memory,
+    parts,
     processes,
     recovery,
     resting,
@@ -36,6 +37,7 @@ GROUPS: dict[str, Group] = {
     "memory": memory.measure,
     "startup": startup.measure,
     "costs": costs.measure,
+    "parts": parts.measure,
     "recovery": recovery.measure,
 }
 

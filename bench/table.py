@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "ui_gap": ("of heartbeats, s", ",.3f"),
     "ms": ("ms", ",.0f"),
     "cpu_ms": ("CPU ms", ",.0f"),
+    "ns": ("ns", ",.0f"),
     "mib": ("MiB", ",.1f"),
     "more_mib": ("MiB more", ",.1f"),
     "kib_each": ("KiB a job", ",.2f"),

@@ -1,5 +1,6 @@
 """The program that tests of `kiq-trio run` start, and tell what to do by Redis."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,12 @@ async def hold(name: str) -> None:
     await tell(f"{name} began")
     await kiq.redis.blpop([f"release {name}"])
     await tell(f"{name} ended")
+
+
+@worker()
+async def count_kept(name: str) -> None:
+    """Tell how many objects Python does not look at when it looks for garbage."""
+    await tell(f"{name}: {gc.get_freeze_count()}")
 
 
 @worker()
@@ -112,6 +119,7 @@ kiq = Kiq(
     queues={"default": 5, "low": 2},
     workers=[
         hold,
+        count_kept,
         shield,
         sit,
         die,

@@ -50,6 +50,18 @@ def test_a_stop_before_redis_is_there_ends_at_once(real_server: RealServer) -> N
         assert program.wait(LONG) == 0
 
 
+def test_what_a_program_has_loaded_is_not_looked_through_for_garbage(
+    real_server: RealServer, talk: Talk
+) -> None:
+    talk.enqueue("count_kept", "a")
+
+    with started("run", "chores", url=real_server.unix_url):
+        name, kept = talk.hear().split(": ")
+
+    assert name == "a"
+    assert int(kept) > 10_000
+
+
 def test_a_second_interrupt_ends_at_once_and_puts_the_job_back(
     real_server: RealServer, talk: Talk
 ) -> None:

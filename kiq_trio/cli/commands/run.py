@@ -1,5 +1,6 @@
 """`kiq-trio run`: a process that does nothing but run a `Kiq`, or several of them."""
 
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -232,12 +233,23 @@ def _serve(order: Order, leash: Leash | None) -> int:
         )
     )
     logger.info("kiq_trio %s runs %s: %r", __version__, order.target, kiq)
+    _keep_what_is_loaded()
     code = FAILED
     try:
         code = trio.run(partial(serve, kiq, burst=order.burst, leash=leash))
     finally:
         end_in_time(code)
     return code
+
+
+def _keep_what_is_loaded() -> None:
+    """Have Python look for garbage among what comes from now on, and only there.
+
+    What is loaded stays until the end. To go through all of it after every few thousand
+    jobs took 2 of 15 us of each that did nothing.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _oversee(order: Order) -> int:
