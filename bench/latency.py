@@ -89,7 +89,10 @@ async def _paced(url: str, rate: float, seconds: float) -> list[float]:
         due = time.perf_counter()
         end = due + seconds
         while (due := due + chance.expovariate(rate)) < end:
-            await trio.sleep(max(0.0, due - time.perf_counter()))
+            left = due - time.perf_counter()
+            # Late, it does not wait for the others: so many came in the meantime.
+            if left > 0:
+                await trio.sleep(left)
             nursery.start_soon(kiq.enqueue, starts.worker.new(due, PADDING))
         # So that the last are stored before it is asked whether any wait.
         await trio.sleep(0.1)
