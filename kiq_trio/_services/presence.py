@@ -103,6 +103,8 @@ class Presence:
             identity = new_identity()
             try:
                 self._number = await register(self.redis, identity)
+                # Cancelled while the answer came, we would start and end unheard.
+                await trio.lowlevel.checkpoint_if_cancelled()
             except trio.Cancelled:
                 # Redis may have acted, and nobody would beat for this identity.
                 with trio.move_on_after(_LAST_WORD, shield=True):

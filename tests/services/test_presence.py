@@ -266,6 +266,29 @@ async def test_whoever_gives_up_while_it_registers_leaves_no_trace(
     assert await read_counters(redis) == {}
 
 
+async def test_whoever_gives_up_as_the_answer_comes_leaves_no_trace(
+    autojump_clock: MockClock,
+    redis: Redis,
+    unkind: UnkindServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scope = trio.CancelScope()
+
+    async def register_and_give_up(*args: Any) -> int:
+        number = await register(*args)
+        assert set(await read_counters(redis)) == {args[1]}
+        scope.cancel()
+        return number
+
+    monkeypatch.setattr(presence, "register", register_and_give_up)
+    with scope:
+        async with living(redis, unkind):
+            pytest.fail("there was somebody who relied on us")
+
+    assert scope.cancelled_caught
+    assert await read_counters(redis) == {}
+
+
 async def test_leaving_with_jobs_in_our_hands_leaves_them_to_others(
     autojump_clock: MockClock,
     redis: Redis,
