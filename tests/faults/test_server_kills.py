@@ -114,6 +114,48 @@ def test_when_the_server_hangs_for_longer_than_a_burial_nobody_is_buried(
     assert not any("dead" in worker.log for worker in workers)
 
 
+def test_when_it_hangs_beyond_the_fence_exclusive_jobs_run_again_and_no_others(
+    durable: DurableServer,
+    client: Client,
+    herd: Herd,
+    rng: random.Random,
+    *,
+    is_long: bool,
+) -> None:
+    """Nobody can know then whether another has them: so those runs are ended."""
+    for _ in range(2):
+        herd.work(queues={"default": 10})
+    kinds = {"alone": list[str](), "nap": list[str]()}
+    rounds = 20 if is_long else 1
+
+    for _ in range(rounds):
+        for kind, known in kinds.items():
+            jobs = [make_job(kind, 2 * TIMING.burial) for _ in range(10)]
+            known.extend(store(durable.unix_url, jobs))
+        wait_until(lambda: len(herd.history.runs) == sum(map(len, kinds.values())))
+        durable.pause()
+        time.sleep(rng.uniform(1.2, 1.8) * TIMING.fence)
+        durable.resume()
+        wait_drained(client)
+    herd.stop()
+
+    jids = [jid for known in kinds.values() for jid in known]
+    verdict = audit(World.read(client), herd.history, jids)
+    extra = {
+        kind: sum(len(verdict.history.runs[jid]) - 1 for jid in known)
+        for kind, known in kinds.items()
+    }
+    sys.stdout.write(f"{rounds} hangs\n{verdict}\nextra runs: {extra}\n")
+    verdict.assert_sound()
+    assert set(verdict.where) == {"done"}
+    assert extra == {"alone": len(kinds["alone"]), "nap": 0}
+    assert verdict.history.most == 2
+    for jid in kinds["alone"]:
+        first, second = verdict.history.runs[jid]
+        assert first.stopped < second.began
+    assert herd.registrations == 2
+
+
 def wait_for_more_runs(herd: Herd, *, count: int = 50) -> float:
     """Return how long it took until *count* more jobs had begun."""
     before = len(herd.history.runs)
