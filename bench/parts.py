@@ -1,8 +1,10 @@
 """What each step costs that a job takes in our hands, measured alone."""
 
+import random
 import time
 import timeit
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from itertools import count
 from typing import Any
 
 import orjson
@@ -13,17 +15,22 @@ from bench.enqueue import noop
 from bench.loads import PADDING
 from bench.site import Site
 from bench.table import Table
-from kiq_trio import encoder
+from kiq_trio import Kiq, encoder
+from kiq_trio._background import background
+from kiq_trio._pipeline.buffer import Buffer
+from kiq_trio._pipeline.entry import Entry
 from kiq_trio._pipeline.gate import Gate
 from kiq_trio._pipeline.intake import prepare, stamp
 from kiq_trio._pipeline.recalls import Recalls
 from kiq_trio._pipeline.runs import Run
+from kiq_trio._store.enqueueing import Batch, enqueue
 from kiq_trio._store.fetching import Delivery
 from kiq_trio.current import running
 from kiq_trio.events import Succeeded
 from kiq_trio.job import Job
 
 Step = Callable[[], Any]
+Way = Callable[[], Awaitable[Any]]
 
 
 async def measure(site: Site) -> Table:
@@ -34,10 +41,17 @@ async def measure(site: Site) -> Table:
         name: {"ns": max(0.0, _time(step, repeats) - empty)}
         for name, step in _steps().items()
     }
+    async with Kiq(redis_url=site.url, server=False, workers=[noop]) as kiq:
+        buffer = Buffer(kiq.redis, "bench", 1_000, 0.01, random.random)
+        async with background(buffer.run):
+            for name, way in _ways(kiq, buffer).items():
+                rows[name] = {"ns": await _time_way(way, repeats // 10)}
+        await kiq.redis.raw("FLUSHALL")
     return Table(
         "Where the time of a job goes",
         "Each step alone, the best of nine rounds. Between them lies the way from one "
-        "to the next, and beneath them what a batch costs, whatever its length.",
+        "to the next, and beneath them what a batch costs, whatever its length. "
+        "What is said one by one is said to Redis, and waits for its answer.",
         rows,
     )
 
@@ -45,6 +59,35 @@ async def measure(site: Site) -> Table:
 def _time(step: Step, repeats: int) -> float:
     """Return the nanoseconds that *step* takes."""
     return min(timeit.repeat(step, number=repeats, repeat=9)) / repeats * 1e9
+
+
+async def _time_way(way: Way, repeats: int) -> float:
+    """Return the nanoseconds that *way* takes, to Redis and back."""
+    took = []
+    for _ in range(9):
+        began = time.perf_counter_ns()
+        for _ in range(repeats):
+            await way()
+        took.append(time.perf_counter_ns() - began)
+    return min(took) / repeats
+
+
+def _ways(kiq: Kiq, buffer: Buffer) -> Mapping[str, Way]:
+    payload = stamp(noop.new(1, PADDING), now=time.time(), jid="a" * 24).encode()
+    numbers = count(1)
+
+    async def store() -> None:
+        batch = Batch("bench-script", next(numbers), "default", (payload,))
+        await enqueue(kiq.redis, [batch])
+
+    return {
+        "one by one: PING": lambda: kiq.redis.raw("PING"),
+        "one by one: the script that stores a job": store,
+        "one by one: the same, and whoever waits in the buffer": (
+            lambda: buffer.put([Entry("a" * 24, "default", payload)])
+        ),
+        "one by one: `enqueue`": lambda: kiq.enqueue(noop.new(1, PADDING)),
+    }
 
 
 def _steps() -> Mapping[str, Step]:
