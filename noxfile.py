@@ -76,17 +76,29 @@ def faults(session: nox.Session) -> None:
     session.run("python", "-m", "tests.faults.million", *SMALL)
 
 
+LONG = {
+    "KIQ_TRIO_FAULTS": "long",
+    "KIQ_SIMULATION_SEEDS": "10000",
+    "KIQ_REPLAY_SEEDS": "3400",
+}
+UPSETS = (
+    "tests/faults",
+    "tests/simulation",
+    "tests/store/test_replay.py",
+    "tests/wire/test_cancellation.py",
+    "tests/journey/test_any_bytes.py",
+)
+
+
 @nox.session(name="faults-long", default=False)
 def faults_long(session: nox.Session) -> None:
     """Break everything for long; `-- million` is one million jobs and nothing else."""
     session.install("-e", ".[test]")
     chosen = session.posargs[:1] == ["million"]
     if not chosen:
-        long = {"KIQ_TRIO_FAULTS": "long"}
         # A look at a thread that runs, after two minutes, has ended the process.
         calm = ("-o", "faulthandler_timeout=0")
-        command = ("pytest", "-s", *calm, "-m", "faults", "tests/faults")
-        session.run(*command, *session.posargs, env=long)
+        session.run("pytest", "-s", *calm, *UPSETS, *session.posargs, env=LONG)
     million = session.posargs[1:] if chosen else []
     session.run("python", "-m", "tests.faults.million", *million)
 
